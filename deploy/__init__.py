@@ -1,0 +1,1 @@
+"""Running the system: the local Temporal server, `make up` and `make down`, fast-forward, dashboards."""

@@ -1,0 +1,96 @@
+"""Creates `.venv` from `requirements.lock`: `python3 deploy/bootstrap.py`, what every make target runs first.
+
+Standard library only, and no syntax newer than Python 3.6 outside of annotations, so that an old Python
+gets a sentence instead of a SyntaxError.
+"""
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+REQUIREMENTS = ROOT / "requirements.lock"
+STAMP = VENV / "requirements.sha256"
+LOCK_FILE = ROOT / ".venv.lock"
+
+
+def fail(message: str) -> None:
+    """Ends the process with one line that says what failed and what to do."""
+    sys.stderr.write("set-up failed: " + message + "\n")
+    raise SystemExit(2)
+
+
+def require_current_python() -> None:
+    if sys.version_info < (3, 11):
+        found = "%d.%d (%s)" % (sys.version_info[0], sys.version_info[1], sys.executable)  # noqa: UP031
+        fail("Python 3.11 or newer is needed, found " + found + "; run `make PYTHON=/path/to/python3.11 …`.")
+
+
+def wanted_stamp() -> str:
+    """What the finished `.venv` was made from: the lock file's content and the Python version."""
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    return "%s python-%d.%d" % (digest, sys.version_info[0], sys.version_info[1])  # noqa: UP031
+
+
+def is_complete() -> bool:
+    return VENV_PYTHON.exists() and STAMP.is_file() and STAMP.read_text() == wanted_stamp()
+
+
+def run(command: List[str], what: str, advice: str) -> None:
+    """Runs one step; its output goes to the terminal only when it fails."""
+    finished = subprocess.run(command, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if finished.returncode != 0:
+        sys.stderr.write(finished.stdout.decode(errors="replace"))
+        fail(what + " ended with status " + str(finished.returncode) + "; " + advice)
+
+
+def create_environment() -> List[str]:
+    """Creates `.venv` and returns the pip command that installs into it."""
+    advice = "delete .venv and try again, or name another Python: `make PYTHON=/path/to/python3.11 …`."
+    if importlib.util.find_spec("ensurepip") is not None:
+        run([sys.executable, "-m", "venv", "--clear", str(VENV)], "creating .venv", advice)
+        return [str(VENV_PYTHON), "-m", "pip"]
+    if importlib.util.find_spec("pip") is not None:
+        # Debian ships venv without ensurepip; pip itself can install into another environment.
+        run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(VENV)], "creating .venv", advice)
+        return [sys.executable, "-m", "pip", "--python", str(VENV_PYTHON)]
+    fail(
+        "this Python has neither ensurepip nor pip; install one of them or name another Python: `make PYTHON=…`."
+    )
+    raise AssertionError("unreachable")
+
+
+def install() -> None:
+    sys.stderr.write("setting up .venv (once, about a minute) …\n")
+    pip = create_environment()
+    options = ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+    run(
+        [*pip, *options, "-r", str(REQUIREMENTS)],
+        "installing requirements.lock",
+        "check that the package index is reachable (`pip config list` shows which one is used) and try again.",
+    )
+    unfinished = STAMP.with_suffix(".unfinished")
+    unfinished.write_text(wanted_stamp())
+    os.replace(str(unfinished), str(STAMP))
+
+
+def main() -> None:
+    require_current_python()
+    if is_complete():
+        return
+    import fcntl
+
+    with LOCK_FILE.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second `make` waits here, then finds the work done
+        if not is_complete():
+            install()
+
+
+if __name__ == "__main__":
+    main()
