@@ -1,0 +1,1 @@
+"""Pure domain of account closure: no I/O, no Temporal, no clock."""

@@ -1,0 +1,56 @@
+"""Refusals: every way in which a rule says no, by its type name.
+
+A refusal is final for the request that met it: it is never retried. In Temporal it travels as a
+non-retryable ``ApplicationError`` whose ``type`` is the enum's value; on the command line it is exit code 1.
+"""
+
+from enum import StrEnum
+
+
+class RefusalType(StrEnum):
+    """Type names of refusals, stable for scripts (``error.type`` in JSON)."""
+
+    ACCOUNT_NOT_FOUND = "AccountNotFound"
+    ACCOUNT_CLOSED = "AccountClosed"
+    ACCOUNT_KIND_REFUSED = "AccountKindRefused"
+    ACKNOWLEDGEMENT_REQUIRED = "AcknowledgementRequired"
+    ALREADY_CONFIRMED = "AlreadyConfirmed"
+    CLOSURE_ALREADY_OPEN = "ClosureAlreadyOpen"
+    CLOSURE_ENDED = "ClosureEnded"
+    CLOSURE_NOT_FOUND = "ClosureNotFound"
+    CODE_REFUSED = "CodeRefused"
+    IDENTITY_METHOD_REFUSED = "IdentityMethodRefused"
+    IDENTITY_PROOF_REQUIRED = "IdentityProofRequired"
+    INVALID_REASON = "InvalidReason"
+    ITEM_NOT_FOUND = "ItemNotFound"
+    ITEM_NOT_RENOUNCEABLE = "ItemNotRenounceable"
+    ITEMS_OUTSTANDING = "ItemsOutstanding"
+    IRREVOCABLE = "Irrevocable"
+    MALFORMED_INPUT = "MalformedInput"
+    MODE_NOT_OFFERED = "ModeNotOffered"
+    NOT_READY = "NotReady"
+    PLAN_CHANGED = "PlanChanged"
+    POLICY_NOT_FOUND = "PolicyNotFound"
+    RISK_NOT_ACCEPTED = "RiskNotAccepted"
+    ROLE_REFUSED = "RoleRefused"
+    STALE_PLAN_HASH = "StalePlanHash"
+    STALE_RUN = "StaleRun"
+    STAGE_CONFLICT = "StageConflict"
+    THING_NOT_FOUND = "ThingNotFound"
+    THING_NOT_ALLOWED = "ThingNotAllowed"
+
+
+class Refused(Exception):
+    """A rule refused a request; nothing was changed.
+
+    Args:
+        type: which rule.
+        message: one sentence for the person who asked: what is wrong and what to do.
+        acknowledgements: the texts that must be acknowledged, where that is the reason.
+    """
+
+    def __init__(self, type: RefusalType, message: str, *, acknowledgements: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.type = type
+        self.message = message
+        self.acknowledgements = acknowledgements

@@ -1,0 +1,27 @@
+"""The base of every pydantic model that crosses a boundary."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """Frozen; its validation errors never quote the input, which may be personal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class WireModel(BaseModel):
+    """A model that crosses Temporal: unknown fields of a newer sender are ignored, so that a roll-back reads on."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+def to_utc(moment: datetime) -> datetime:
+    """The same instant in UTC."""
+    return moment.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(to_utc)]
+"""An absolute time; any offset is read, UTC is kept."""

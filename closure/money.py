@@ -1,0 +1,102 @@
+"""Money as integer minor units of an ISO 4217 currency; never a float."""
+
+import re
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Self
+
+import pycountry
+from babel.numbers import get_currency_precision
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+_DECIMAL_STRING = re.compile(r"-?\d{1,15}(\.\d{1,6})?")
+
+
+@cache
+def is_currency(code: str) -> bool:
+    """Whether `code` is an ISO 4217 alphabetic code (upper case)."""
+    return len(code) == 3 and code.isupper() and pycountry.currencies.get(alpha_3=code) is not None
+
+
+@cache
+def currency_decimals(code: str) -> int:
+    """Decimals of the currency's minor unit: JPY 0, USD 2, KWD 3.
+
+    Raises:
+        ValueError: `code` is no ISO 4217 currency.
+    """
+    if not is_currency(code):
+        raise ValueError(f"{code!r} is not an ISO 4217 currency code")
+    return get_currency_precision(code)
+
+
+def _checked_currency(code: str) -> str:
+    currency_decimals(code)
+    return code
+
+
+Currency = Annotated[str, AfterValidator(_checked_currency)]
+
+
+class Money(BaseModel):
+    """An amount in `minor` units (cents, yen, fils) of `currency`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    minor: int
+    currency: Currency
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Self:
+        """Reads a decimal string such as ``"18.20"``.
+
+        Raises:
+            ValueError: not a plain decimal number, or more decimals than the currency has.
+        """
+        decimals = currency_decimals(currency)
+        if not _DECIMAL_STRING.fullmatch(text):
+            raise ValueError(f"{text!r} is not a decimal amount such as \"12.34\"")
+        scaled = Decimal(text).scaleb(decimals)
+        if scaled != scaled.to_integral_value():
+            raise ValueError(f"{text!r} has more decimals than {currency} ({decimals})")
+        return cls(minor=int(scaled), currency=currency)
+
+    @classmethod
+    def zero(cls, currency: str) -> Self:
+        return cls(minor=0, currency=currency)
+
+    def __str__(self) -> str:
+        """The decimal string in the currency's own number of decimals, without the code."""
+        return format_minor(self.minor, self.currency)
+
+    def __add__(self, other: Self) -> Self:
+        return self._with(self.minor + self._same_currency(other))
+
+    def __sub__(self, other: Self) -> Self:
+        return self._with(self.minor - self._same_currency(other))
+
+    def __neg__(self) -> Self:
+        return self._with(-self.minor)
+
+    def __abs__(self) -> Self:
+        return self._with(abs(self.minor))
+
+    def __lt__(self, other: Self) -> bool:
+        return self.minor < self._same_currency(other)
+
+    def __le__(self, other: Self) -> bool:
+        return self.minor <= self._same_currency(other)
+
+    def _with(self, minor: int) -> Self:
+        return type(self)(minor=minor, currency=self.currency)
+
+    def _same_currency(self, other: Self) -> int:
+        if other.currency != self.currency:
+            raise ValueError(f"cannot combine {self.currency} with {other.currency}")
+        return other.minor
+
+
+def format_minor(minor: int, currency: str) -> str:
+    """Minor units as a decimal string: ``format_minor(1820, "USD") == "18.20"``."""
+    decimals = currency_decimals(currency)
+    return f"{Decimal(minor).scaleb(-decimals):.{decimals}f}"

@@ -1,0 +1,1 @@
+"""The closure record: ours in every installation, the truth that outlives Temporal's retention."""

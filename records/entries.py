@@ -1,0 +1,120 @@
+"""What is written to and read from the record."""
+
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from closure.lifecycle import Stage
+from closure.messages import StatusDocument
+from closure.model import Instant, WireModel
+
+
+class EventType(StrEnum):
+    """What an audit event says."""
+
+    OPENED = "opened"
+    REFUSED = "refused"
+    CHECK_STARTED = "check_started"
+    SURVEYED = "surveyed"
+    RENOUNCED = "renounced"
+    CONFIRM_REFUSED = "confirm_refused"
+    CONFIRMED = "confirmed"
+    ACCESS_STOPPED = "access_stopped"
+    RESOURCES_RELEASED = "resources_released"
+    BALANCE_FORFEITED = "balance_forfeited"
+    DEBT_VOIDED = "debt_voided"
+    SILENCE_BEGAN = "silence_began"
+    FINAL_CHECK_BEGAN = "final_check_began"
+    FINAL_CHECK_WAITING = "final_check_waiting"
+    FINAL_CHECK_PASSED = "final_check_passed"
+    FINAL_CHECK_FAILED = "final_check_failed"
+    RETENTION_BEGAN = "retention_began"
+    DELETION_BEGAN = "deletion_began"
+    DATA_ERASED = "data_erased"
+    DELETED = "deleted"
+    RESTORED = "restored"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    CANCEL_IGNORED = "cancel_ignored"
+
+
+class Entry(WireModel):
+    """One write: an audit event and, with it in one transaction, the closure's new state.
+
+    `key` makes the write idempotent. `stage_from` is compared with the row's stage and `run_epoch` with its
+    epoch; when `stage_to` is None the stage stays. `time` is the closure's clock, UTC. `actor` is a user id,
+    None for the engine itself. `details` holds no personal data.
+    """
+
+    closure_id: str
+    run_epoch: int = 0
+    key: str
+    event: EventType
+    time: Instant
+    stage_from: Stage
+    stage_to: Stage | None = None
+    actor: str | None = None
+    details: dict[str, JsonValue] = {}
+    document: StatusDocument | None = None
+    """The whole public state after the step; None leaves the stored one, but for its stage."""
+
+
+class NewClosure(WireModel):
+    """The first write: the row itself. `policy_snapshot` is the pinned policy's canonical JSON."""
+
+    document: StatusDocument
+    policy_hash: str
+    policy_snapshot: str
+    opened_by: str
+    key: str
+    time: Instant
+    details: dict[str, JsonValue] = {}
+
+
+class AuditEvent(WireModel):
+    """One link of a closure's hash chain; ordered by `sequence`, never by `time`."""
+
+    closure_id: str
+    sequence: int
+    event: EventType
+    time: Instant
+    stage_from: Stage | None
+    stage_to: Stage | None
+    actor: str | None
+    details: dict[str, JsonValue]
+    previous_hash: str
+    hash: str
+
+
+class ChainFault(WireModel):
+    """The first place where a chain does not verify."""
+
+    sequence: int
+    reason: str
+
+
+class RecordedClosure(WireModel):
+    """A closure as the record has it."""
+
+    document: StatusDocument
+    run_epoch: int
+    policy_hash: str
+    opened_by: str
+    opened_at: Instant
+
+
+class IdentityMethod(StrEnum):
+    EMAIL_CODE = "email_code"
+    SMS_CODE = "sms_code"
+    PASSWORD = "password"
+
+
+class Proof(WireModel):
+    """That a user proved their identity for an account; `closure_id` once an act has consumed it."""
+
+    proof_id: str
+    account_id: str
+    user_id: str
+    method: IdentityMethod
+    created_at: Instant
+    closure_id: str | None = None

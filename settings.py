@@ -1,0 +1,24 @@
+"""Settings from the environment (prefix ``CLOSURE_``) or a ``.env`` file."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class LogFormat(StrEnum):
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """What an installation chooses; Temporal's own settings come by ``temporalio.envconfig``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CLOSURE_", env_file=".env", extra="ignore", hide_input_in_errors=True
+    )
+
+    database_url: str = "sqlite+aiosqlite:///.closure/accounts.db"
+    policy_dir: Path = Path("policies")
+    task_queue: str = "account-closure"
+    log_format: LogFormat | None = None
