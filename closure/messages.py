@@ -13,6 +13,14 @@ from closure.model import Instant, WireModel
 IDENTIFIER = r"^[^\x00-\x1f\x7f]{1,200}$"
 
 
+class IdentityMethod(StrEnum):
+    """How a user proves who they are."""
+
+    EMAIL_CODE = "email_code"
+    SMS_CODE = "sms_code"
+    PASSWORD = "password"
+
+
 class ItemCategory(StrEnum):
     """What the customer can do about an item (A15)."""
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import JsonValue
 
 from closure.lifecycle import Stage
-from closure.messages import StatusDocument
+from closure.messages import IdentityMethod, StatusDocument
 from closure.model import Instant, WireModel
 
 
@@ -36,6 +36,7 @@ class EventType(StrEnum):
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
     CANCEL_IGNORED = "cancel_ignored"
+    RESUMED = "resumed"
 
 
 class Entry(WireModel):
@@ -76,6 +77,7 @@ class AuditEvent(WireModel):
 
     closure_id: str
     sequence: int
+    key: str
     event: EventType
     time: Instant
     stage_from: Stage | None
@@ -87,26 +89,36 @@ class AuditEvent(WireModel):
 
 
 class ChainFault(WireModel):
-    """The first place where a chain does not verify."""
+    """The first place where a chain does not verify; `sequence` 0 is the closure's row itself."""
 
     sequence: int
     reason: str
 
 
 class RecordedClosure(WireModel):
-    """A closure as the record has it."""
+    """A closure as the record has it. `head_hash` is the last event's hash, for those who keep it elsewhere."""
 
     document: StatusDocument
     run_epoch: int
     policy_hash: str
     opened_by: str
     opened_at: Instant
+    updated_at: Instant
+    event_count: int
+    head_hash: str
 
 
-class IdentityMethod(StrEnum):
-    EMAIL_CODE = "email_code"
-    SMS_CODE = "sms_code"
-    PASSWORD = "password"
+class AuditTrail(WireModel):
+    """A closure's events with the verdict on their chain.
+
+    Rows that cannot be read (somebody wrote nonsense into them) are not among `events`; `unreadable` counts them.
+    """
+
+    closure_id: str
+    account_id: str
+    events: tuple[AuditEvent, ...]
+    fault: ChainFault | None
+    unreadable: int = 0
 
 
 class Proof(WireModel):

@@ -1,0 +1,36 @@
+"""What one survey read of an account, source by source."""
+
+from enum import StrEnum
+
+from closure.accounts import AccountProfile, BillingStatement, DataStore, Inventory, Relationship
+from closure.model import WireModel
+
+
+class Source(StrEnum):
+    """Where facts come from. Each can fail on its own."""
+
+    BILLING = "billing"
+    INVENTORY = "inventory"
+    RELATIONSHIPS = "relationships"
+    DATA_STORES = "data_stores"
+
+
+class SurveyFacts(WireModel):
+    """The facts of one survey. None means that the source could not be read, never that there is nothing."""
+
+    profile: AccountProfile
+    statement: BillingStatement | None = None
+    inventory: Inventory | None = None
+    relationships: tuple[Relationship, ...] | None = None
+    stores: tuple[DataStore, ...] | None = None
+
+    @property
+    def unreadable(self) -> frozenset[Source]:
+        """The sources that could not be read."""
+        read = {
+            Source.BILLING: self.statement,
+            Source.INVENTORY: self.inventory,
+            Source.RELATIONSHIPS: self.relationships,
+            Source.DATA_STORES: self.stores,
+        }
+        return frozenset(source for source, facts in read.items() if facts is None)
