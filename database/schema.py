@@ -1,0 +1,139 @@
+"""Migrations: each owner of tables has a set of its own, with a version table of its own.
+
+Reading the version needs no Alembic, which takes longer to import than a whole command takes to run.
+"""
+
+import re
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import String, column, select, table, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from database.engine import reading, transaction
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+_REVISION = re.compile(r'^revision(?:: str)? = "(\w+)"', re.MULTILINE)
+_DOWN_REVISION = re.compile(r'^down_revision(?:: str \| None)? = "(\w+)"', re.MULTILINE)
+
+
+class SchemaMismatch(Exception):
+    """The database's tables are not those that this program needs."""
+
+
+class SchemaOutdated(SchemaMismatch):
+    """The tables are behind; the message names the command that upgrades them."""
+
+
+class SchemaTooNew(SchemaMismatch):
+    """The tables were upgraded by a later version of the program."""
+
+
+@dataclass(frozen=True)
+class MigrationSet:
+    """One owner's migrations: files with `revision` and `down_revision` in one line of descent."""
+
+    name: str
+    directory: Path
+    version_table: str
+
+    @cached_property
+    def revisions(self) -> frozenset[str]:
+        """All known revisions."""
+        return frozenset(name for text in self._sources for name in _REVISION.findall(text))
+
+    @cached_property
+    def head(self) -> str:
+        """The revision that nothing follows.
+
+        Raises:
+            ValueError: there is not exactly one.
+        """
+        followed = {name for text in self._sources for name in _DOWN_REVISION.findall(text)}
+        heads = self.revisions - followed
+        if len(heads) != 1:
+            raise ValueError(f"the migrations of {self.name} have {len(heads)} heads: {sorted(heads)}")
+        return next(iter(heads))
+
+    @cached_property
+    def _sources(self) -> tuple[str, ...]:
+        return tuple(file.read_text() for file in sorted(self.directory.glob("*.py")))
+
+
+async def prepare(engine: AsyncEngine, migrations: MigrationSet) -> None:
+    """Makes sure that the tables are there: sets up an empty database, also when two processes do it at once.
+
+    Raises:
+        SchemaOutdated: there are older tables, which only `upgrade` may touch.
+        SchemaTooNew: there are newer tables.
+        DatabaseUnreachable: see `transaction`.
+    """
+    current = await current_revision(engine, migrations)
+    if current == migrations.head:
+        return
+    if current is None:
+        await upgrade(engine, migrations)
+    elif current in migrations.revisions:
+        raise SchemaOutdated(
+            f"the database's {migrations.name} tables are at revision {current}, this program needs "
+            f"{migrations.head}; run: python worker.py --migrate"
+        )
+    else:
+        raise _too_new(migrations, current)
+
+
+async def upgrade(engine: AsyncEngine, migrations: MigrationSet) -> None:
+    """Brings the tables to the newest revision, whole or not at all.
+
+    Raises:
+        SchemaTooNew: they are newer than this program.
+        DatabaseUnreachable: see `transaction`.
+    """
+    current = await current_revision(engine, migrations)
+    if current is not None and current not in migrations.revisions:
+        raise _too_new(migrations, current)
+    async with transaction(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            # On SQLite the write transaction itself is the lock.
+            number = zlib.crc32(f"migrations/{migrations.version_table}".encode())
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        await connection.run_sync(_run_alembic, migrations)
+
+
+async def current_revision(engine: AsyncEngine, migrations: MigrationSet) -> str | None:
+    """The revision that the tables are at; None in a database without them."""
+    version = column("version_num", String())
+    statement = select(version).select_from(table(migrations.version_table, version))
+    try:
+        async with reading(engine) as connection:
+            found: str | None = await connection.scalar(statement)
+            return found
+    except (ProgrammingError, OperationalError):
+        # No such table: PostgreSQL says the first, SQLite the second. An unreachable database raised already.
+        return None
+
+
+def _too_new(migrations: MigrationSet, current: str) -> SchemaTooNew:
+    return SchemaTooNew(
+        f"the database's {migrations.name} tables are at revision {current}, unknown to this program; "
+        "run the newer version of the program that upgraded them"
+    )
+
+
+def _run_alembic(connection: "Connection", migrations: MigrationSet) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "alembic_environment"))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", str(migrations.directory).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = migrations.version_table
+    command.upgrade(config, "head")
