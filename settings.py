@@ -22,3 +22,5 @@ class Settings(BaseSettings):
     policy_dir: Path = Path("policies")
     task_queue: str = "account-closure"
     log_format: LogFormat | None = None
+    health_file: Path | None = None
+    """Where a worker leaves a sign of life every few seconds, for ``worker.py --healthcheck``."""

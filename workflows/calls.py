@@ -1,0 +1,128 @@
+"""How the workflow calls activities: time-outs, retries, and the way out of a failing local activity."""
+
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+
+from closure.errors import RefusalType
+
+Input = TypeVar("Input")
+Result = TypeVar("Result")
+# An activity method as the class has it, before its ports are bound to it.
+Activity = Callable[[Any, Input], Coroutine[Any, Any, Result]]
+
+_LOCAL = timedelta(seconds=10)
+_SHORT = timedelta(seconds=30)
+_LONG = timedelta(hours=1)
+_HEARTBEAT = timedelta(seconds=60)
+
+_DECIDING = [refusal.value for refusal in RefusalType]
+_SUPERSEDED = [RefusalType.STALE_RUN.value]
+
+
+def _retries(final: list[str]) -> RetryPolicy:
+    """For ever, with a ceiling on the pause: giving up would lose a closure."""
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(minutes=5),
+        non_retryable_error_types=final,
+    )
+
+
+async def decide(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+    """A normal activity whose refusals are final.
+
+    Raises:
+        ApplicationError: the refusal, ready to leave an update handler.
+    """
+    try:
+        return await workflow.execute_activity_method(
+            activity,
+            argument,
+            start_to_close_timeout=_SHORT,
+            retry_policy=_retries(_DECIDING),
+            summary=summary,
+        )
+    except ActivityError as error:
+        raise _refusal_of(error) from error
+
+
+async def act(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+    """A normal activity that is tried until it is done. A refusal by a source is a reason to try again."""
+    return await workflow.execute_activity_method(
+        activity,
+        argument,
+        start_to_close_timeout=_LONG,
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_retries(_SUPERSEDED),
+        summary=summary,
+    )
+
+
+async def quickly(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+    """One short SQL transaction as a local activity: three tries, then the same as a normal activity.
+
+    A local activity retried through an outage fills the history with markers; a normal one waits in the server.
+    """
+    try:
+        return await workflow.execute_local_activity_method(
+            activity,
+            argument,
+            start_to_close_timeout=_LOCAL,
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(milliseconds=100),
+                maximum_attempts=3,
+                non_retryable_error_types=_SUPERSEDED,
+            ),
+            summary=summary,
+        )
+    except FailureError as error:
+        refusal = refusal_type(error)
+        if refusal is RefusalType.STALE_RUN:
+            raise _refusal_of(error) from error
+        workflow.logger.warning("%s: trying as a normal activity", summary)
+    return await act(activity, argument, summary=summary)
+
+
+async def decide_quickly(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+    """As `quickly`, for a decision: its refusals are final.
+
+    Raises:
+        ApplicationError: the refusal, ready to leave an update handler.
+    """
+    try:
+        return await workflow.execute_local_activity_method(
+            activity,
+            argument,
+            start_to_close_timeout=_LOCAL,
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(milliseconds=100),
+                maximum_attempts=3,
+                non_retryable_error_types=_DECIDING,
+            ),
+            summary=summary,
+        )
+    except FailureError as error:
+        if refusal_type(error) is not None:
+            raise _refusal_of(error) from error
+    return await decide(activity, argument, summary=summary)
+
+
+def refusal_type(error: BaseException) -> RefusalType | None:
+    """The rule behind a failure, if it was one that refused."""
+    cause = error.__cause__ if isinstance(error, ActivityError) else error
+    if isinstance(cause, ApplicationError) and cause.type in RefusalType:
+        return RefusalType(cause.type)
+    return None
+
+
+def _refusal_of(error: FailureError) -> ApplicationError:
+    cause = error.__cause__ if isinstance(error, ActivityError) else error
+    if isinstance(cause, ApplicationError):
+        return ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True)
+    return ApplicationError(str(error), type=type(error).__name__, non_retryable=True)

@@ -1,0 +1,388 @@
+"""The machinery beneath the story: the record, effects, surveys, guards and what people see."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue, SearchAttributeUpdate
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue, ValidationError
+
+    from activities.billing import BillingActivities
+    from activities.notifications import NotificationActivities
+    from activities.record import RecordActivities
+    from activities.requests import (
+        Authorization,
+        BillingCheck,
+        BillingVerdict,
+        Effect,
+        Notice,
+        OpenedClosure,
+        SurveyRequest,
+        SurveyResult,
+    )
+    from activities.survey import SurveyActivities
+    from closure.errors import RefusalType
+    from closure.lifecycle import IRREVOCABLE, REVOCABLE, Stage
+    from closure.messages import ChecklistItem, CloseRequest, ConfirmRequest, StatusDocument
+    from records.entries import Entry, EventType
+    from workflows.calls import act, quickly
+    from workflows.presentation import current_details
+    from workflows.progress import AccountClosureInput, ClosureProgress
+    from workflows.search_attributes import CLOSURE_DEADLINE, CLOSURE_OUTCOME, CLOSURE_STAGE
+
+NO_INPUT = RawValue(Payload())
+
+
+class ClosureRun:
+    """State of one run and the steps that the story is made of."""
+
+    def __init__(self, raw: RawValue) -> None:
+        # Decoding here would fail the workflow task for ever; `run` decodes and can fail the workflow.
+        self._raw = raw
+        self._input: AccountClosureInput | None = None
+        self._request: CloseRequest | None = None
+        self._opened: OpenedClosure | None = None
+        self._progress: ClosureProgress | None = None
+        self._recheck_requested = False
+        self._waiting_for: str | None = None
+        self._shown: tuple[Stage, datetime | None] | None = None
+        self._turn = asyncio.Lock()
+        """Held by the one customer action or survey that is under way."""
+        self._writing = asyncio.Lock()
+        """Held by the one write to the record that is under way."""
+
+    def _decode_input(self) -> AccountClosureInput:
+        try:
+            decoded = workflow.payload_converter().from_payload(self._raw.payload, AccountClosureInput)
+            return AccountClosureInput.model_validate(decoded)
+        except (ValidationError, ValueError, TypeError, RuntimeError, KeyError) as error:
+            raise refusal(
+                RefusalType.MALFORMED_INPUT,
+                "the closure's input is not a ClosureInput; start closures with starter.py close",
+            ) from error
+
+    def _continue_from(self, progress: ClosureProgress | None) -> None:
+        if progress is not None:
+            document = progress.document.model_copy(update={"run_id": workflow.info().run_id})
+            self._progress = progress.model_copy(update={"document": document})
+            self._show()
+
+    # State.
+
+    @property
+    def _state(self) -> ClosureProgress:
+        assert self._progress is not None, "the closure has not been opened"
+        return self._progress
+
+    @property
+    def _document(self) -> StatusDocument:
+        return self._state.document
+
+    @property
+    def _stage(self) -> Stage:
+        return self._document.stage
+
+    @property
+    def _confirmed_at(self) -> datetime:
+        assert self._document.confirmed_at is not None, "not confirmed"
+        return self._document.confirmed_at
+
+    def _update(self, changes: Mapping[str, object]) -> None:
+        self._progress = self._state.model_copy(update=dict(changes))
+
+    # The record, and what people see.
+
+    async def _step(
+        self,
+        event: EventType,
+        stage: Stage,
+        changes: Mapping[str, object] | None = None,
+        *,
+        actor: str | None = None,
+        details: dict[str, JsonValue] | None = None,
+    ) -> None:
+        """Goes to `stage` (or stays in it): the record first, then the run, then the Web UI."""
+        async with self._writing:
+            after = self._document.model_copy(
+                update={**(changes or {}), "stage": stage, "outcome": stage.outcome}
+            )
+            await self._write(event, after, actor, details)
+            self._update({"document": after})
+        self._log(event)
+        self._show()
+
+    def _log(self, event: EventType) -> None:
+        document = self._document
+        workflow.logger.info(
+            event.value,
+            extra={
+                "closure_id": document.closure_id,
+                "account": document.account_id,
+                "stage": document.stage.value,
+            },
+        )
+
+    async def _note(self, event: EventType, details: dict[str, JsonValue]) -> None:
+        """An audit event without a step."""
+        async with self._writing:
+            await self._write(event, None, None, details)
+
+    async def _write(
+        self,
+        event: EventType,
+        after: StatusDocument | None,
+        actor: str | None,
+        details: dict[str, JsonValue] | None,
+    ) -> None:
+        number = self._state.entries + 1
+        before = self._stage
+        epoch = self._input.run_epoch if self._input else 0
+        await quickly(
+            RecordActivities.write_entry,
+            Entry(
+                closure_id=self._document.closure_id,
+                run_epoch=epoch,
+                key=f"{epoch}/{number}/{event.value}",
+                event=event,
+                time=workflow.now(),
+                stage_from=before,
+                stage_to=after.stage if after is not None and after.stage is not before else None,
+                actor=actor,
+                details=details or {},
+                document=after,
+            ),
+            summary=f"Record: {event.value.replace('_', ' ')}",
+        )
+        self._update({"entries": number})
+
+    def _show(self) -> None:
+        """Current details (they live in the worker) and search attributes (they don't)."""
+        document, deadline = self._document, self._deadline()
+        workflow.set_current_details(current_details(document, deadline, self._waiting_for))
+        if self._shown == (document.stage, deadline):
+            return
+        self._shown = (document.stage, deadline)
+        updates: list[SearchAttributeUpdate] = [CLOSURE_STAGE.value_set(document.stage.value)]
+        if deadline is not None:
+            updates.append(CLOSURE_DEADLINE.value_set(deadline))
+        if document.outcome is not None:
+            updates.append(CLOSURE_OUTCOME.value_set(document.outcome.value))
+        workflow.upsert_search_attributes(updates)
+
+    def _show_refusal(self, opened: OpenedClosure) -> None:
+        refused = Stage.REFUSED.value
+        workflow.set_current_details(current_details(opened.document, None, None))
+        workflow.upsert_search_attributes(
+            [CLOSURE_STAGE.value_set(refused), CLOSURE_OUTCOME.value_set(refused)]
+        )
+
+    def _deadline(self) -> datetime | None:
+        if self._stage in REVOCABLE:
+            return self._state.draft_until
+        if self._stage is Stage.ENTERING:
+            return self._confirmed_at + self._state.policy.entering_duration
+        if self._stage is Stage.SILENT:
+            return self._document.silent_until
+        if self._stage is Stage.RETAINED:
+            return self._document.delete_after
+        return None
+
+    async def _record_ignored_cancel(self, number: int) -> None:
+        workflow.logger.warning("cancel request %d is recorded and changes nothing", number)
+        if self._progress is not None and self._document.outcome is None:
+            await self._note(EventType.CANCEL_IGNORED, {"number": number})
+
+    # Surveys.
+
+    async def _survey(self, *, previous_plan_hash: str | None = None) -> SurveyResult:
+        return await act(
+            SurveyActivities.survey,
+            SurveyRequest(
+                closure_id=self._document.closure_id,
+                account_id=self._document.account_id,
+                previous_items=self._document.checklist,
+                previous_plan_hash=previous_plan_hash,
+                time=workflow.now(),
+            ),
+            summary=f"System check {self._document.survey_number + 1}: billing, inventory, relationships, data",
+        )
+
+    async def _take_survey(self) -> None:
+        self._recheck_requested = False
+        if self._stage is not Stage.CHECKING:
+            await self._step(EventType.CHECK_STARTED, Stage.CHECKING)
+        await self._keep_survey(await self._survey())
+
+    async def _keep_survey(self, survey: SurveyResult) -> None:
+        await self._step(EventType.SURVEYED, stage_after(survey.items), self._survey_changes(survey))
+
+    def _survey_changes(self, survey: SurveyResult) -> dict[str, object]:
+        self._update(
+            {
+                "releases": survey.releases,
+                "writes_off": survey.writes_off,
+                "unrecoverable": survey.unrecoverable,
+            }
+        )
+        return {
+            "checklist": survey.items,
+            "survey_number": self._document.survey_number + 1,
+            "plan_hash": survey.plan_hash,
+        }
+
+    async def _commit_to(self, survey: SurveyResult, request: ConfirmRequest) -> None:
+        """From here on there is no way back."""
+        await self._step(
+            EventType.CONFIRMED,
+            Stage.ENTERING,
+            {**self._survey_changes(survey), "confirmed_at": workflow.now()},
+            actor=request.actor,
+            details={"plan_hash": survey.plan_hash, "reason": request.reason.strip()},
+        )
+
+    # Effects.
+
+    def _effect(self, step: str) -> Effect:
+        return Effect(
+            closure_id=self._document.closure_id,
+            account_id=self._document.account_id,
+            plan_hash=self._document.plan_hash,
+            key=f"{self._document.closure_id}/{step}",
+            time=workflow.now(),
+        )
+
+    async def _notify(self, template: str) -> None:
+        await act(
+            NotificationActivities.notify,
+            Notice(
+                closure_id=self._document.closure_id,
+                account_id=self._document.account_id,
+                template=template,
+                unrecoverable=self._document.unrecoverable,
+                reason=self._document.outcome_reason or "",
+                key=f"{self._document.closure_id}/notify/{template}",
+                time=workflow.now(),
+            ),
+            summary=f"Tell the customer: {template.replace('_', ' ')}",
+        )
+
+    async def _billing_verdict(self) -> BillingVerdict:
+        assert self._state.access_stopped_at is not None, "access was never stopped"
+        return await act(
+            BillingActivities.check_billing,
+            BillingCheck(
+                closure_id=self._document.closure_id,
+                account_id=self._document.account_id,
+                access_stopped_at=self._state.access_stopped_at,
+                time=workflow.now(),
+            ),
+            summary="Final check: is billing final, is anything newly owed?",
+        )
+
+    async def _wait_to_look_again(self, reason: str) -> None:
+        if reason != self._waiting_for:
+            self._waiting_for = reason
+            await self._note(EventType.FINAL_CHECK_WAITING, {"waiting_for": reason})
+        self._show()
+        self._continue_as_new_if_suggested()
+        try:
+            await workflow.wait_condition(
+                lambda: self._recheck_requested,
+                timeout=self._state.policy.final_check.retry_interval,
+                timeout_summary=f"Look again: {reason}",
+            )
+        except TimeoutError:
+            return
+
+    async def _sleep_until(self, moment: datetime, summary: str) -> None:
+        remaining = moment - workflow.now()
+        if remaining > timedelta():
+            await workflow.sleep(remaining, summary=summary)
+
+    def _continue_as_new_if_suggested(self) -> None:
+        if workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished():
+            assert self._input is not None
+            workflow.continue_as_new(self._input.model_copy(update={"progress": self._progress}))
+
+    # Guards of customer actions.
+
+    def _authorization(self, actor: str, proof_id: str | None) -> Authorization:
+        return Authorization(
+            closure_id=self._document.closure_id,
+            account_id=self._document.account_id,
+            actor=actor,
+            proof_id=proof_id,
+        )
+
+    def _require_revocable(self) -> None:
+        if self._progress is None:
+            raise refusal(RefusalType.NOT_READY, "the closure is still being opened; try again in a moment")
+        if self._stage in IRREVOCABLE:
+            raise refusal(
+                RefusalType.IRREVOCABLE, "the closure has been confirmed; nothing can change or stop it now"
+            )
+        if self._document.outcome is not None or workflow.now() >= self._state.draft_until:
+            raise refusal(
+                RefusalType.CLOSURE_ENDED, "the closure has ended; open a new one with starter.py close"
+            )
+
+    def _require_ready(self) -> None:
+        self._require_revocable()
+        if self._stage is Stage.BLOCKED:
+            count = sum(item.blocks for item in self._document.checklist)
+            raise refusal(
+                RefusalType.ITEMS_OUTSTANDING,
+                f"{count} items still block the closure; handle or renounce them, then recheck",
+            )
+        if self._stage is not Stage.READY:
+            raise refusal(
+                RefusalType.NOT_READY, "the system check is still running; try again when it is done"
+            )
+
+    def _already_handled(self) -> bool:
+        """Whether this update was answered in an earlier run of the same closure."""
+        update = workflow.current_update_info()
+        return update is not None and update.id in self._state.handled_updates
+
+    def _finish_update(self) -> StatusDocument:
+        update = workflow.current_update_info()
+        if update is not None:
+            self._update({"handled_updates": (*self._state.handled_updates, update.id)})
+        return self._document
+
+
+def refusal(type: RefusalType, message: str) -> ApplicationError:
+    """A rule's "no" as the failure that reaches the client."""
+    return ApplicationError(message, type=type.value, non_retryable=True)
+
+
+def plan_refusal(survey: SurveyResult, *, is_stale: bool) -> ApplicationError:
+    """Why a confirm was refused although the closure was ready: what was seen is not what would happen."""
+    changes = list(survey.changes)
+    if is_stale and not changes:
+        return refusal(
+            RefusalType.STALE_PLAN_HASH,
+            "this plan hash is not of the current plan; look at `starter.py status` and confirm what you see",
+        )
+    if not changes:
+        return refusal(
+            RefusalType.ITEMS_OUTSTANDING, "something blocks the closure again; look at the checklist"
+        )
+    return ApplicationError(
+        "the account has changed since the plan was seen: "
+        + "; ".join(changes)
+        + " — look and confirm again",
+        {"changes": changes},
+        type=RefusalType.PLAN_CHANGED.value,
+        non_retryable=True,
+    )
+
+
+def stage_after(items: tuple[ChecklistItem, ...]) -> Stage:
+    """Where a survey leads: blocked while anything blocks."""
+    return Stage.BLOCKED if any(item.blocks for item in items) else Stage.READY

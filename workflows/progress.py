@@ -1,0 +1,26 @@
+"""What a closure carries into its next run: everything that its next decisions need."""
+
+from closure.messages import ClosureInput, StatusDocument
+from closure.model import Instant, WireModel
+from closure.policy import Policy
+
+
+class ClosureProgress(WireModel):
+    """The state of a run. Replaced, never changed in place; deadlines are absolute and fixed once."""
+
+    document: StatusDocument
+    policy: Policy
+    opened_by: str
+    draft_until: Instant
+    releases: int = 0
+    writes_off: bool = False
+    unrecoverable: tuple[str, ...] = ()
+    access_stopped_at: Instant | None = None
+    entries: int = 0
+    handled_updates: tuple[str, ...] = ()
+
+
+class AccountClosureInput(ClosureInput):
+    """A new closure has no `progress`; a run that continues another one has."""
+
+    progress: ClosureProgress | None = None
