@@ -1,0 +1,190 @@
+"""A throw-away PostgreSQL server for tests, and fixtures that give each test an empty database.
+
+`from tests.postgresql import database_url, postgresql_cluster` in a `conftest.py` gives both fixtures:
+`database_url` runs a test on SQLite and on PostgreSQL (skipped with the reason where there is none).
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+INSTALL_SECONDS = 300
+START_SECONDS = 30
+
+
+class Backend(StrEnum):
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running server on 127.0.0.1 that trusts everybody."""
+
+    port: int
+    user: str = "postgres"
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://{self.user}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: SQL, name: str) -> None:
+        """Runs a statement with one identifier, such as CREATE DATABASE."""
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user=self.user, dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(statement.format(Identifier(name)))
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """Why there is no server."""
+
+    reason: str
+
+
+@contextmanager
+def start_postgresql() -> Iterator[Cluster | Unavailable]:
+    """A server in a temporary folder on a free port, gone at the end."""
+    programs = _programs() or _install()
+    if isinstance(programs, Unavailable):
+        yield programs
+        return
+    user = _unprivileged_user()
+    if isinstance(user, Unavailable):
+        yield user
+        return
+    folder = Path(tempfile.mkdtemp(prefix="closure-postgresql-"))
+    if user is not None:
+        shutil.chown(folder, user)
+    try:
+        yield from _running(programs, folder, user)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _running(programs: Path, folder: Path, user: str | None) -> Iterator[Cluster | Unavailable]:
+    initialised = subprocess.run(
+        [programs / "initdb", "-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        capture_output=True,
+        text=True,
+        user=user,
+        cwd="/",
+        check=False,
+    )
+    if initialised.returncode:
+        yield Unavailable(f"initdb failed: {initialised.stderr.strip()[-300:]}")
+        return
+    port = _free_port()
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "max_connections": "200",
+    }
+    command = [str(programs / "postgres"), "-D", str(folder)]
+    command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    if shutil.which("setpriv"):
+        # The server goes with the test run, however that ends.
+        command = ["setpriv", "--pdeathsig", "INT", *command]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd="/")
+    try:
+        yield _wait_until_ready(server, Cluster(port), folder / "log")
+    finally:
+        server.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(5)
+        server.kill()
+        server.wait()
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], cluster: Cluster, log: Path) -> Cluster | Unavailable:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(
+                host="127.0.0.1", port=cluster.port, user=cluster.user, dbname="postgres", connect_timeout=2
+            ).close()
+            return cluster
+        time.sleep(0.05)
+    return Unavailable(f"PostgreSQL did not start: {log.read_text(errors='replace')[-300:]}")
+
+
+def _programs() -> Path | None:
+    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = shutil.which("initdb")
+    if found:
+        candidates.append(Path(found).resolve().parent)
+    return next((folder for folder in candidates if (folder / "initdb").exists()), None)
+
+
+def _install() -> Path | Unavailable:
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return Unavailable("PostgreSQL is not installed (on Debian: apt-get install postgresql)")
+    deadline = time.monotonic() + INSTALL_SECONDS
+    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "postgresql"]):
+        try:
+            subprocess.run(
+                command,
+                check=True,
+                capture_output=True,
+                timeout=max(1.0, deadline - time.monotonic()),
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            )
+        except (subprocess.SubprocessError, OSError) as error:
+            return Unavailable(f"PostgreSQL is not installed and could not be: {error}")
+    return _programs() or Unavailable("the package postgresql has no server programs")
+
+
+def _unprivileged_user() -> str | Unavailable | None:
+    """Whom to run the server as, which refuses root; None: as we are."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    return Unavailable("PostgreSQL does not run as root and there is no user postgres or nobody")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def postgresql_cluster() -> Iterator[Cluster | Unavailable]:
+    with start_postgresql() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=list(Backend))
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of an empty database of this test's own."""
+    if request.param is Backend.SQLITE:
+        yield f"sqlite+aiosqlite:///{tmp_path}/accounts.db"
+        return
+    cluster = request.getfixturevalue("postgresql_cluster")
+    if isinstance(cluster, Unavailable):
+        pytest.skip(cluster.reason)
+    assert isinstance(cluster, Cluster)
+    name = f"test_{uuid4().hex}"
+    cluster.execute(SQL("CREATE DATABASE {}"), name)
+    yield cluster.url(name)
+    cluster.execute(SQL("DROP DATABASE {} WITH (FORCE)"), name)
