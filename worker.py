@@ -33,7 +33,7 @@ from connectors.embedded import EmbeddedPlatform
 from connectors.policy_files import PolicyFault, load_policies
 from database.engine import DatabaseUnreachable, create_engine
 from database.schema import SchemaOutdated, prepare, upgrade
-from deploy.search_attributes import register_search_attributes, wait_for_search_attributes
+from deploy.registration import NamespaceNotUsable, ensure_search_attributes, missing_search_attributes
 from log_output import configure_logging
 from records.closures import ClosureRecords
 from records.identity import IdentityRecords
@@ -45,9 +45,19 @@ GRACEFUL_SHUTDOWN = timedelta(seconds=20)
 """How long running activities may finish after SIGTERM; the container's grace period is longer."""
 SIGN_OF_LIFE_INTERVAL = timedelta(seconds=5)
 SIGN_OF_LIFE_AGE = timedelta(seconds=30)
+SEARCH_ATTRIBUTES_DEADLINE = timedelta(seconds=10)
 # More at once on two busy cores would trip the SDK's two-second deadlock detector.
 WORKFLOW_TASKS = 20
 PASSED_THROUGH = ("pydantic", "closure", "records", "connectors", "activities", "pycountry", "babel")
+
+STARTING_FAULTS = (
+    BadInput,
+    Unreachable,
+    DatabaseUnreachable,
+    SchemaOutdated,
+    PolicyFault,
+    NamespaceNotUsable,
+)
 
 logger = structlog.stdlib.get_logger("worker")
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -122,7 +132,7 @@ def main(
             asyncio.run(_register())
         else:
             asyncio.run(_serve(settings))
-    except (BadInput, Unreachable, DatabaseUnreachable, SchemaOutdated, PolicyFault) as error:
+    except STARTING_FAULTS as error:
         _refuse_to_start(str(error))
     except ValidationError as error:
         fault = error.errors()[0]
@@ -145,9 +155,9 @@ async def _migrate(settings: Settings) -> None:
 
 
 async def _register() -> None:
-    client = await connect()
-    await register_search_attributes(client)
-    await wait_for_search_attributes(client)
+    refused = await ensure_search_attributes(await connect())
+    if refused:
+        raise BadInput(f"the server does not let us register {', '.join(refused)}; ask its operator to")
     logger.info("search attributes are registered")
 
 
@@ -160,7 +170,7 @@ async def _serve(settings: Settings) -> None:
     for migrations in (RECORD_MIGRATIONS, PLATFORM_MIGRATIONS):
         await prepare(engine, migrations)
     client = await connect()
-    await wait_for_search_attributes(client)
+    await _require_search_attributes(client)
     worker = build_worker(client, engine, policies, settings.task_queue)
     logger.info("worker is polling", task_queue=settings.task_queue, policies=sorted(policies))
     async with worker:
@@ -168,6 +178,18 @@ async def _serve(settings: Settings) -> None:
         logger.info("draining")
     await engine.dispose()
     logger.info("worker has ended")
+
+
+async def _require_search_attributes(client: Client) -> None:
+    """New ones are usable about 1.5 s after their registration."""
+    deadline = asyncio.get_running_loop().time() + SEARCH_ATTRIBUTES_DEADLINE.total_seconds()
+    while missing := await missing_search_attributes(client):
+        if asyncio.get_running_loop().time() > deadline:
+            raise BadInput(
+                f"the server lacks the search attributes {', '.join(missing)}: "
+                "run python worker.py --register-search-attributes"
+            )
+        await asyncio.sleep(0.2)
 
 
 async def _until(stop: asyncio.Event, settings: Settings) -> None:
