@@ -94,7 +94,7 @@ class StatusDocument(WireModel):
 
 
 class ClosureInput(WireModel):
-    """The workflow's only argument. The policy is named here and pinned by the worker when it opens the closure."""
+    """The workflow's only argument. The worker pins the policy named here when it opens the closure."""
 
     closure_id: str = Field(pattern=IDENTIFIER)
     account_id: str = Field(pattern=IDENTIFIER)

@@ -13,7 +13,7 @@ class Model(BaseModel):
 
 
 class WireModel(BaseModel):
-    """A model that crosses Temporal: unknown fields of a newer sender are ignored, so that a roll-back reads on."""
+    """A model that crosses Temporal: unknown fields of newer senders are ignored, so a roll-back reads on."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 

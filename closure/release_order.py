@@ -1,6 +1,7 @@
 """The order in which resources go: nothing is released while something still depends on it."""
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 
 from closure.accounts import Resource
@@ -9,8 +10,8 @@ from closure.accounts import Resource
 def release_batches(resources: Iterable[Resource], selected: Collection[str]) -> tuple[tuple[str, ...], ...]:
     """Batches of the `selected` ids among the living `resources`: dependents before what they depend on.
 
-    Members of one batch are sorted and don't depend on each other. Ids that no longer live, selected or depended
-    on, are gone already and left out. Linear in resources and dependencies, but for sorting.
+    Members of one batch are sorted and don't depend on each other. Ids that no longer live, selected or
+    depended on, are gone already and left out. Linear in resources and dependencies, but for sorting.
 
     Raises:
         ValueError: a living resource that isn't selected depends on a selected one, or a dependency cycle.
@@ -48,10 +49,8 @@ def _orderable(living: dict[str, Resource], *, dependents_first: bool) -> set[st
         for needed in resource.depends_on:
             if needed in living:
                 sorter.add(*((needed, resource_id) if dependents_first else (resource_id, needed)))
-    try:
+    with suppress(CycleError):  # documented: all that comes before the cycles is still handed out
         sorter.prepare()
-    except CycleError:
-        pass  # documented: after it, all that comes before the cycles is still handed out
     return {resource_id for batch in _batches(sorter) for resource_id in batch}
 
 

@@ -1,0 +1,251 @@
+"""A provider's closure rules as data. A policy is read from a file, pinned as JSON and never edited after."""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, StrictBool, ValidationError
+
+from closure.accounts import Channel, RelationshipRole, RelationshipType
+from closure.duration import Duration
+from closure.lifecycle import Mode
+from closure.messages import IdentityMethod
+from closure.model import Model
+from closure.money import Money
+
+POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+_RULE = r"^[A-Z]{1,4}[0-9]{1,3}$"
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_not_blank)]
+Name = Annotated[str, Field(pattern=f"^{POLICY_NAME.pattern}$")]
+
+
+class Inspects(StrEnum):
+    """What a check looks at."""
+
+    BILLS = "bills"
+    CREDIT_NOTES = "credit_notes"
+    BALANCE = "balance"
+    DEBT = "debt"
+    RESOURCES = "resources"
+    SUBSCRIPTIONS = "subscriptions"
+    DOMAINS = "domains"
+    ICP_FILINGS = "icp_filings"
+    RELATIONSHIPS = "relationships"
+
+
+class Disposition(StrEnum):
+    """Who can deal with what a check finds."""
+
+    MANUAL = "manual"
+    RENOUNCEABLE = "renounceable"
+    BY_THING = "by_thing"
+    """As the thing's own `renounceable` flag says."""
+    WITHIN_LIMIT = "within_limit"
+    """Renounceable up to the limit, the limit included; manual above it."""
+
+
+class MessageTemplate(StrEnum):
+    """Messages that the engine sends."""
+
+    CLOSURE_DELETED = "closure_deleted"
+    CLOSURE_RESTORED = "closure_restored"
+    IDENTITY_CODE = "identity_code"
+
+
+class Where(Model):
+    """Narrows a check of relationships; without a role, every role matches."""
+
+    type: RelationshipType
+    role: RelationshipRole | None = None
+
+
+class Check(Model):
+    """One rule that inspects one thing. `rule` is its number in the provider's procedure.
+
+    `limits` are decimal strings in major units by settlement currency; `default` serves the others.
+    `how_to` tells what to do here; `how_to_manual` what to do elsewhere, where a finding can be either.
+    """
+
+    id: Name
+    rule: str = Field(pattern=_RULE)
+    inspects: Inspects
+    disposition: Disposition
+    limits: Mapping[str, str] = {}
+    where: Where | None = None
+    title: Text
+    how_to: Text
+    how_to_manual: Text | None = None
+
+    def limit(self, currency: str) -> Money | None:
+        """The limit in `currency`; None without limits."""
+        if not self.limits:
+            return None
+        return Money.parse(self.limits.get(currency, self.limits["default"]), currency)
+
+
+class Eligibility(Model):
+    """Which accounts may be closed and by whom. `refused_kinds` says whom each of them must contact."""
+
+    kinds: tuple[Text, ...] = Field(min_length=1)
+    roles: tuple[Text, ...] = Field(min_length=1)
+    refused_kinds: Mapping[str, Text] = {}
+
+
+class Identity(Model):
+    """How the user proves who they are, and how long a proof authorises acts on the closure (wall clock)."""
+
+    methods: tuple[IdentityMethod, ...] = Field(min_length=1)
+    proof_lifetime: Duration
+
+
+class Agreement(Model):
+    """A text that the customer must agree to, recorded with its version."""
+
+    title: Text
+    version: Text
+    url: str | None = Field(default=None, pattern=r"^https://\S+$")
+
+    def __str__(self) -> str:
+        return f"{self.title}, version {self.version}"
+
+
+class FinalCheck(Model):
+    """The look at billing when the silent period ends; repeated until billing is readable and final."""
+
+    retry_interval: Duration
+
+
+class MessageTexts(Model):
+    """One message in one language, for each channel."""
+
+    email: Text
+    sms: Text
+
+    def for_channel(self, channel: Channel) -> str:
+        return self.email if channel is Channel.EMAIL else self.sms
+
+
+class Policy(Model):
+    """One provider's procedure, as read from its file.
+
+    A `silent_period` or `retention` of zero means there is none. `draft_lifetime` is how long an unconfirmed
+    closure waits, `entering_duration` how long after confirm the silent period begins.
+    """
+
+    name: Name
+    version: Text
+    provider: Text
+    modes: tuple[Mode, ...] = Field(min_length=1)
+    eligibility: Eligibility
+    identity: Identity
+    agreement: Agreement | None = None
+    acknowledgements: Mapping[str, tuple[Text, ...]] = {}
+    """Texts that an account of this kind must acknowledge in delete mode."""
+    reasons: tuple[Text, ...] = ()
+    require_reason: StrictBool = True
+    draft_lifetime: Duration
+    entering_duration: Duration = timedelta(0)
+    silent_period: Duration = timedelta(0)
+    final_check: FinalCheck | None = None
+    retention: Duration = timedelta(0)
+    service_role: Text | None = None
+    checks: tuple[Check, ...] = ()
+    advice: tuple[Text, ...] = ()
+    messages: Mapping[MessageTemplate, Mapping[Annotated[str, Field(pattern=_LANGUAGE)], MessageTexts]] = {}
+    restart_advice: Text
+
+    def canonical_json(self) -> str:
+        """The policy as JSON that `from_json` reads back; equal policies give equal texts.
+
+        Defaults are left out: a field that is added later doesn't change the hash of policies pinned before.
+        """
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, snapshot: str) -> Self:
+        """The policy that was pinned as `snapshot`.
+
+        Raises:
+            pydantic.ValidationError: no policy that this version of the program knows.
+        """
+        return cls.model_validate_json(snapshot)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of the canonical JSON, in hex."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    @cached_property
+    def inspected(self) -> dict[str, Inspects]:
+        """What each check looks at, by check id."""
+        return {check.id: check.inspects for check in self.checks}
+
+    def missing_consent(
+        self, kind: str, mode: Mode, agree: bool, acknowledgements: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """The texts that still have to be agreed to or acknowledged (A13, T9); empty when none is missing.
+
+        `agree` is ignored where the policy has no agreement.
+        """
+        missing = [str(self.agreement)] if self.agreement is not None and not agree else []
+        required = self.acknowledgements.get(kind, ()) if mode is Mode.DELETE else ()
+        return (*missing, *(text for text in required if text not in acknowledgements))
+
+
+class PolicyFault(Exception):
+    """A policy file that can't be used: where, and why."""
+
+    def __init__(self, file: str, key: str, reason: str) -> None:
+        super().__init__(f"{file}: {key}: {reason}" if key else f"{file}: {reason}")
+        self.file = file
+        self.key = key
+        self.reason = reason
+
+
+def parse_policy(text: str, file_name: str) -> Policy:
+    """Reads the TOML `text` of the policy file `file_name` (its last path component, such as ``acme.toml``).
+
+    Raises:
+        PolicyFault: with the dotted key of the first thing that is wrong.
+    """
+    from closure.policy_rules import contradictions
+
+    try:
+        policy = Policy.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyFault(file_name, "", f"not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise PolicyFault(file_name, *_first_fault(error)) from error
+    stem = file_name.removesuffix(".toml")
+    if policy.name != stem:
+        raise PolicyFault(file_name, "name", f'is "{policy.name}" but the file is named "{stem}"')
+    found: Iterator[tuple[str, str]] = contradictions(policy)
+    for key, reason in found:
+        raise PolicyFault(file_name, key, reason)
+    return policy
+
+
+def _first_fault(error: ValidationError) -> tuple[str, str]:
+    fault = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    if fault["type"] == "extra_forbidden":
+        return key, "unknown key"
+    if fault["type"] == "missing":
+        return key, "is missing"
+    return key, fault["msg"].removeprefix("Value error, ")

@@ -1,0 +1,219 @@
+"""What a well-formed policy must not say: contradictions, and promises that the engine can't keep."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from closure.accounts import Channel, RelationshipType
+from closure.lifecycle import Mode
+from closure.messages import IdentityMethod
+from closure.money import Money, is_currency
+from closure.policy import Check, Disposition, Inspects, MessageTemplate, Policy
+from closure.templates import fault_in, placeholders
+
+Fault = tuple[str, str]
+"""A dotted key and what is wrong with it."""
+
+RESERVED_CHECK_IDS = frozenset({"unknown", "promo"})
+"""Item ids that the engine itself gives out."""
+
+ITEM_PLACEHOLDERS: dict[Inspects, frozenset[str]] = {
+    Inspects.BILLS: frozenset({"id", "amount", "currency", "status"}),
+    Inspects.CREDIT_NOTES: frozenset({"id", "amount", "currency"}),
+    Inspects.BALANCE: frozenset({"amount", "currency"}),
+    Inspects.DEBT: frozenset({"amount", "currency"}),
+    Inspects.RESOURCES: frozenset({"id", "product"}),
+    Inspects.SUBSCRIPTIONS: frozenset({"id", "product", "expires"}),
+    Inspects.DOMAINS: frozenset({"id"}),
+    Inspects.ICP_FILINGS: frozenset({"id"}),
+    Inspects.RELATIONSHIPS: frozenset({"id"}),
+}
+MESSAGE_PLACEHOLDERS: dict[MessageTemplate, frozenset[str]] = {
+    MessageTemplate.CLOSURE_DELETED: frozenset({"account_id"}),
+    MessageTemplate.CLOSURE_RESTORED: frozenset({"account_id", "reason", "unrecoverable", "restart_advice"}),
+    MessageTemplate.IDENTITY_CODE: frozenset({"code", "minutes"}),
+}
+_MUST_SAY: dict[MessageTemplate, frozenset[str]] = {
+    MessageTemplate.CLOSURE_DELETED: frozenset(),
+    MessageTemplate.CLOSURE_RESTORED: frozenset({"unrecoverable", "restart_advice"}),
+    MessageTemplate.IDENTITY_CODE: frozenset({"code"}),
+}
+_DISPOSITIONS: dict[Inspects, frozenset[Disposition]] = {
+    Inspects.BALANCE: frozenset({Disposition.MANUAL, Disposition.RENOUNCEABLE, Disposition.WITHIN_LIMIT}),
+    Inspects.DEBT: frozenset({Disposition.MANUAL, Disposition.RENOUNCEABLE, Disposition.WITHIN_LIMIT}),
+    Inspects.RESOURCES: frozenset({Disposition.MANUAL, Disposition.RENOUNCEABLE, Disposition.BY_THING}),
+    Inspects.SUBSCRIPTIONS: frozenset({Disposition.MANUAL, Disposition.RENOUNCEABLE, Disposition.BY_THING}),
+}
+"""What the engine can give up by itself; anything else can only be handled by the customer."""
+_EITHER_WAY = frozenset({Disposition.BY_THING, Disposition.WITHIN_LIMIT})
+_NONE = timedelta(0)
+
+
+def contradictions(policy: Policy) -> Iterator[Fault]:
+    """Every fault of a policy whose fields are well formed, in the order of the file."""
+    yield from _repeated("modes", policy.modes)
+    yield from _eligibility(policy)
+    yield from _repeated("identity.methods", policy.identity.methods)
+    yield from _acknowledgements(policy)
+    yield from _durations(policy)
+    yield from _checks(policy)
+    yield from _messages(policy)
+
+
+def _repeated(key: str, values: Iterable[str]) -> Iterator[Fault]:
+    seen = set()
+    for position, value in enumerate(values):
+        if value in seen:
+            yield f"{key}.{position}", f'"{value}" is there twice'
+        seen.add(value)
+
+
+def _eligibility(policy: Policy) -> Iterator[Fault]:
+    yield from _repeated("eligibility.kinds", policy.eligibility.kinds)
+    yield from _repeated("eligibility.roles", policy.eligibility.roles)
+    for kind in policy.eligibility.refused_kinds:
+        if kind in policy.eligibility.kinds:
+            yield f"eligibility.refused_kinds.{kind}", f'"{kind}" is also among the accepted kinds'
+
+
+def _acknowledgements(policy: Policy) -> Iterator[Fault]:
+    for kind, texts in policy.acknowledgements.items():
+        if kind not in policy.eligibility.kinds:
+            yield f"acknowledgements.{kind}", f'"{kind}" is not among eligibility.kinds'
+        if Mode.DELETE not in policy.modes:
+            yield f"acknowledgements.{kind}", "acknowledgements are for delete mode, which is not offered"
+        yield from _repeated(f"acknowledgements.{kind}", texts)
+
+
+def _durations(policy: Policy) -> Iterator[Fault]:
+    for key, duration in (
+        ("identity.proof_lifetime", policy.identity.proof_lifetime),
+        ("draft_lifetime", policy.draft_lifetime),
+    ):
+        if duration == _NONE:
+            yield key, "must be longer than zero"
+    if policy.final_check is None:
+        if policy.silent_period > _NONE:
+            yield "final_check", "is missing: a silent period must end with a final check"
+    elif policy.silent_period == _NONE:
+        yield "final_check", "there is no silent period that it could end"
+    elif policy.final_check.retry_interval == _NONE:
+        yield "final_check.retry_interval", "must be longer than zero"
+    if Mode.DELETE not in policy.modes:
+        for key, duration in (("silent_period", policy.silent_period), ("retention", policy.retention)):
+            if duration > _NONE:
+                yield key, "is for delete mode, which is not offered"
+    if policy.service_role is not None and policy.silent_period == policy.retention == _NONE:
+        yield "service_role", "without a silent period or retention there is no time for it to work in"
+
+
+def _checks(policy: Policy) -> Iterator[Fault]:
+    ids: set[str] = set()
+    inspected: set[Inspects] = set()
+    for position, check in enumerate(policy.checks):
+        key = f"checks.{position}"
+        if check.id in RESERVED_CHECK_IDS:
+            yield f"{key}.id", f'"{check.id}" is reserved'
+        if check.id in ids:
+            yield f"{key}.id", f'another check has the id "{check.id}"'
+        ids.add(check.id)
+        # Relationships are told apart by `where`; anything else inspected twice would be given up twice.
+        if check.inspects in inspected and check.inspects is not Inspects.RELATIONSHIPS:
+            yield f"{key}.inspects", f'another check inspects "{check.inspects}"'
+        inspected.add(check.inspects)
+        yield from _disposition(key, check)
+        yield from _where(key, check)
+        yield from _limits(key, check)
+        yield from _check_texts(key, check)
+
+
+def _disposition(key: str, check: Check) -> Iterator[Fault]:
+    possible = _DISPOSITIONS.get(check.inspects, frozenset({Disposition.MANUAL}))
+    if check.disposition not in possible:
+        listed = ", ".join(sorted(possible))
+        yield (
+            f"{key}.disposition",
+            f'"{check.disposition}" is impossible for {check.inspects}; possible: {listed}',
+        )
+    if check.disposition in _EITHER_WAY and check.how_to_manual is None:
+        yield f"{key}.how_to_manual", "is missing: some findings of this check must be handled elsewhere"
+    if check.disposition not in _EITHER_WAY and check.how_to_manual is not None:
+        yield f"{key}.how_to_manual", f'a check that is always "{check.disposition}" has how_to only'
+
+
+def _where(key: str, check: Check) -> Iterator[Fault]:
+    if check.where is None:
+        return
+    if check.inspects is not Inspects.RELATIONSHIPS:
+        yield f"{key}.where", "is for checks that inspect relationships"
+    if check.where.type is RelationshipType.PARTNER and check.where.role is not None:
+        yield f"{key}.where.role", "a partner relationship has no role"
+
+
+def _limits(key: str, check: Check) -> Iterator[Fault]:
+    if check.disposition is not Disposition.WITHIN_LIMIT:
+        if check.limits:
+            yield f"{key}.limits", f'limits are for the disposition "{Disposition.WITHIN_LIMIT}"'
+        return
+    if "default" not in check.limits:
+        yield f"{key}.limits.default", "is missing: it serves every currency without a limit of its own"
+    for currency, limit in check.limits.items():
+        reason = _limit_fault(currency, limit)
+        if reason is not None:
+            yield f"{key}.limits.{currency}", reason
+
+
+def _limit_fault(currency: str, limit: str) -> str | None:
+    if currency == "default":
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= 15):
+            return 'must be a whole number such as "1000": some currencies have no decimals'
+        return None
+    if not is_currency(currency):
+        return f'"{currency}" is not an ISO 4217 currency code'
+    try:
+        parsed = Money.parse(limit, currency)
+    except ValueError as error:
+        return str(error)
+    return "must not be negative" if parsed.minor < 0 else None
+
+
+def _check_texts(key: str, check: Check) -> Iterator[Fault]:
+    allowed = ITEM_PLACEHOLDERS[check.inspects]
+    if check.disposition is Disposition.WITHIN_LIMIT:
+        allowed |= {"limit"}
+    texts = {"title": check.title, "how_to": check.how_to, "how_to_manual": check.how_to_manual}
+    for name, text in texts.items():
+        reason = fault_in(text, allowed) if text is not None else None
+        if reason is not None:
+            yield f"{key}.{name}", reason
+
+
+def _messages(policy: Policy) -> Iterator[Fault]:
+    for template in sorted(_needed_messages(policy)):
+        if "en" not in policy.messages.get(template, {}):
+            yield f"messages.{template}.en", "is missing: English is what readers of other languages get"
+    for template, languages in policy.messages.items():
+        for language, texts in languages.items():
+            for channel in Channel:
+                key = f"messages.{template}.{language}.{channel}"
+                yield from _message_text(key, template, texts.for_channel(channel))
+
+
+def _needed_messages(policy: Policy) -> set[MessageTemplate]:
+    needed = set()
+    if Mode.DELETE in policy.modes:
+        needed.add(MessageTemplate.CLOSURE_DELETED)
+    if policy.final_check is not None:
+        needed.add(MessageTemplate.CLOSURE_RESTORED)
+    if {IdentityMethod.EMAIL_CODE, IdentityMethod.SMS_CODE} & set(policy.identity.methods):
+        needed.add(MessageTemplate.IDENTITY_CODE)
+    return needed
+
+
+def _message_text(key: str, template: MessageTemplate, text: str) -> Iterator[Fault]:
+    reason = fault_in(text, MESSAGE_PLACEHOLDERS[template])
+    if reason is not None:
+        yield key, reason
+        return
+    unsaid = _MUST_SAY[template] - placeholders(text)
+    if unsaid:
+        yield key, f"must contain {', '.join(f'{{{name}}}' for name in sorted(unsaid))}"
