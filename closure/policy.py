@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
-from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StrictBool, ValidationError
@@ -186,12 +185,12 @@ class Policy(Model):
         """
         return cls.model_validate_json(snapshot)
 
-    @cached_property
+    @property
     def content_hash(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
-    @cached_property
+    @property
     def inspected(self) -> dict[str, Inspects]:
         """What each check looks at, by check id."""
         return {check.id: check.inspects for check in self.checks}

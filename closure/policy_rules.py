@@ -28,8 +28,10 @@ ITEM_PLACEHOLDERS: dict[Inspects, frozenset[str]] = {
     Inspects.RELATIONSHIPS: frozenset({"id"}),
 }
 MESSAGE_PLACEHOLDERS: dict[MessageTemplate, frozenset[str]] = {
-    MessageTemplate.CLOSURE_DELETED: frozenset({"account_id"}),
-    MessageTemplate.CLOSURE_RESTORED: frozenset({"account_id", "reason", "unrecoverable", "restart_advice"}),
+    MessageTemplate.CLOSURE_DELETED: frozenset({"account_id", "closure_id"}),
+    MessageTemplate.CLOSURE_RESTORED: frozenset(
+        {"account_id", "closure_id", "reason", "unrecoverable", "restart_advice"}
+    ),
     MessageTemplate.IDENTITY_CODE: frozenset({"code", "minutes"}),
 }
 _MUST_SAY: dict[MessageTemplate, frozenset[str]] = {
