@@ -1,0 +1,205 @@
+"""Drives the program as a person or a script does: by commands, in a folder and on a database of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+COMMAND_SECONDS = 90
+WORKER_SECONDS = 60
+CODE = re.compile(r"\b\d{6,8}\b")
+ESCAPE = "\x1b"
+
+Json = dict[str, Any]
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended."""
+
+    words: tuple[str, ...]
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    def __str__(self) -> str:
+        return f"{' '.join(self.words)} ended {self.exit_code}: {self.stdout}{self.stderr}"
+
+    @property
+    def json(self) -> Json:
+        """Stdout, which must be one JSON object and nothing else."""
+        document = json.loads(self.stdout)
+        assert isinstance(document, dict), self
+        return document
+
+    @property
+    def error_type(self) -> str:
+        return str(self.json["error"]["type"])
+
+
+@dataclass
+class Installation:
+    """A folder in which starter and worker run; `settings` are their environment variables."""
+
+    folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CLOSURE_", "TEMPORAL_"))
+        }
+        return {**clean, "TEMPORAL_CONFIG_FILE": os.devnull, **self.settings, **more}
+
+    def start(self, *words: str, stdin: str = "", **settings: str) -> Finished:
+        """Runs one `starter.py` command."""
+        return self._run("starter.py", words, stdin, settings)
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Starts one `starter.py` command that goes on while others act."""
+        return subprocess.Popen(
+            [sys.executable, str(PROJECT / "starter.py"), *words],
+            cwd=self.folder,
+            env=self.environment(PYTHONUNBUFFERED="1"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def work(self, *words: str, **settings: str) -> Finished:
+        """Runs `worker.py` to its end, for workers that are expected to end by themselves."""
+        return self._run("worker.py", words, "", settings)
+
+    def ask(self, *words: str, **settings: str) -> Json:
+        """The JSON document of a command that must be done."""
+        finished = self.start(*words, "--json", **settings)
+        assert finished.exit_code == 0, finished
+        assert finished.stderr == "", finished
+        return finished.json
+
+    def refused(self, *words: str, **settings: str) -> str:
+        """The error type of a command that a rule must refuse, with a sentence for the reader."""
+        finished = self.start(*words, "--json", **settings)
+        assert finished.exit_code == 1, finished
+        assert set(finished.json) == {"error"}, finished
+        assert finished.json["error"]["message"], finished
+        return finished.error_type
+
+    def _run(self, script: str, words: tuple[str, ...], stdin: str, settings: Mapping[str, str]) -> Finished:
+        finished = subprocess.run(
+            [sys.executable, str(PROJECT / script), *words],
+            cwd=self.folder,
+            env=self.environment(**settings),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_SECONDS,
+        )
+        return Finished((script, *words), finished.returncode, finished.stdout, finished.stderr)
+
+    # What customers do, in a few words.
+
+    def load(self, *accounts: Json) -> Json:
+        file = self.folder / f"accounts-{next(_numbers)}.json"
+        file.write_text(json.dumps({"accounts": accounts}), encoding="utf-8")
+        return self.ask("platform", "load", str(file))
+
+    def code_for(self, account: str, user: str = "u-main", method: str = "email_code") -> str:
+        """A fresh one-time code, read from the outbox."""
+        self.ask("challenge", account, "--as", user, "--method", method)
+        codes = [
+            CODE.findall(message["body"])
+            for message in self.ask("platform", "outbox", account)["messages"]
+            if message["template"] == "identity_code"
+        ]
+        assert codes, f"no code was sent to {account}"
+        assert len(codes[-1]) == 1, "a message holds exactly one code"
+        return str(codes[-1][0])
+
+    def close(self, account: str, *options: str) -> Json:
+        code = self.code_for(account)
+        return self.ask("close", account, "--as", "u-main", "--code", code, "--agree", *options)
+
+    def make_ready(self, account: str) -> Json:
+        """Closes, and gives up all that is renounceable."""
+        document = self.close(account)
+        if document["stage"] == "blocked":
+            document = self.ask("renounce", account, "--all", "--as", "u-main", "--accept-risk")
+        assert document["stage"] == "ready", document
+        return document
+
+    def make_silent(self, account: str) -> Json:
+        self.make_ready(account)
+        self.ask("confirm", account, "--as", "u-main", "--reason", "done")
+        self.ask("fast-forward", account, "6m")
+        document = self.ask("status", account)
+        assert document["stage"] == "silent", document
+        return document
+
+
+class Worker:
+    """A `worker.py` process of an installation."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.log: list[str] = []
+        self._polling = threading.Event()
+        self._process = subprocess.Popen(
+            [sys.executable, str(PROJECT / "worker.py")],
+            cwd=installation.folder,
+            env=installation.environment(CLOSURE_LOG_FORMAT="json"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        if not self._polling.wait(WORKER_SECONDS) or self._process.poll() is not None:
+            self._process.kill()
+            raise RuntimeError("the worker does not poll: " + "".join(self.log[-5:]))
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code after draining."""
+        self._process.terminate()
+        exit_code = self._process.wait(WORKER_SECONDS)
+        self._reader.join(WORKER_SECONDS)
+        return exit_code
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.log.append(line)
+            if "worker is polling" in line:
+                self._polling.set()
+        self._polling.set()  # it has ended; whoever waits finds out
+
+
+def sample_account(account: str, **changes: object) -> Json:
+    """An account that nothing blocks, but for what `changes` add."""
+    return {
+        "id": account,
+        "provider": "alibaba-cloud",
+        "kind": "standard",
+        "currency": "USD",
+        "users": [
+            {"id": "u-main", "role": "main", "email": f"{account}@example.com", "phone": "+15550100"},
+            {"id": "u-ram", "role": "ram", "email": f"ram.{account}@example.com"},
+        ],
+        "balance": {"cash": "0.00", "promo": "0.00"},
+        "data": [{"id": "oss-1", "store": "object-storage", "objects": 3}],
+        "api_keys": [{"id": "k-1"}],
+        **changes,
+    }
