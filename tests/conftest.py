@@ -1,0 +1,33 @@
+"""One real local Temporal server for the whole test run, started when the first test asks for it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from deploy.temporal_server import RunningServer, start_local_server, stop_local_server
+
+
+@pytest.fixture(scope="session")
+async def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningServer]:
+    """The server that most tests share. Tests that hurt their server start one of their own."""
+    folder = tmp_path_factory.mktemp("temporal")
+    yield await start_local_server(folder)
+    await asyncio.to_thread(stop_local_server, folder)
+
+
+@pytest.fixture(scope="session")
+async def client(temporal_server: RunningServer) -> Client:
+    return await Client.connect(
+        temporal_server.address,
+        namespace=temporal_server.namespace,
+        data_converter=pydantic_data_converter,
+    )
+
+
+def pytest_unconfigure() -> None:
+    """The SDK's threads can abort the interpreter when it ends while they still work."""
+    time.sleep(0.3)

@@ -1,0 +1,189 @@
+"""Ports around the embedded ones whose weather a test makes: unreadable, late, slow to forget, and watched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from closure.accounts import (
+    AccountProfile,
+    BillingStatement,
+    Channel,
+    DataStore,
+    Inventory,
+    Relationship,
+    Resource,
+)
+from closure.money import Money
+from connectors.embedded import EmbeddedPlatform
+from connectors.ports import (
+    AccessControl,
+    Billing,
+    DataStores,
+    Directory,
+    InventorySource,
+    Messages,
+    OutgoingMessage,
+)
+
+
+class SourceDown(Exception):
+    """What a broken connector raises."""
+
+
+@dataclass
+class Weather:
+    """What goes wrong from now on, and what was done so far."""
+
+    unreadable: set[str] = field(default_factory=set)
+    """Sources that raise: billing, inventory, relationships, data_stores."""
+    watermark: Callable[[], datetime] | None = None
+    """The metering watermark, in place of the platform's."""
+    lag: int = 0
+    """Fresh lists that still show a released resource."""
+    billing_reads: int = 0
+    journal: list[str] = field(default_factory=list)
+    """Effects in the order in which they happened."""
+
+    def strike(self, source: str) -> None:
+        if source in self.unreadable:
+            raise SourceDown(source)
+
+    def over(self, platform: EmbeddedPlatform) -> EmbeddedPlatform:
+        """The platform in this weather."""
+        return replace(
+            platform,
+            directory=_Directory(platform.directory, self),
+            billing=_Billing(platform.billing, self),
+            inventory=_Inventory(platform.inventory, self),
+            access=_Access(platform.access, self),
+            data_stores=_DataStores(platform.data_stores, self),
+            messages=_Messages(platform.messages, self),
+        )
+
+
+class _Directory:
+    def __init__(self, inner: Directory, weather: Weather) -> None:
+        self._inner = inner
+        self._weather = weather
+
+    async def profile(self, account_id: str) -> AccountProfile:
+        return await self._inner.profile(account_id)
+
+    async def role_of(self, account_id: str, user_id: str) -> str | None:
+        return await self._inner.role_of(account_id, user_id)
+
+    async def has_channel(self, account_id: str, user_id: str, channel: Channel) -> bool:
+        return await self._inner.has_channel(account_id, user_id, channel)
+
+    async def relationships(self, account_id: str) -> tuple[Relationship, ...]:
+        self._weather.strike("relationships")
+        return await self._inner.relationships(account_id)
+
+
+class _Billing:
+    def __init__(self, inner: Billing, weather: Weather) -> None:
+        self._inner = inner
+        self._weather = weather
+
+    async def statement(self, account_id: str) -> BillingStatement:
+        self._weather.billing_reads += 1
+        self._weather.strike("billing")
+        statement = await self._inner.statement(account_id)
+        if self._weather.watermark is None:
+            return statement
+        return statement.model_copy(update={"usage_final_until": self._weather.watermark()})
+
+    async def forfeit(self, account_id: str, *, cash: Money, promo: Money, key: str, time: datetime) -> None:
+        await self._inner.forfeit(account_id, cash=cash, promo=promo, key=key, time=time)
+        self._weather.journal.append("forfeit")
+
+    async def void_debt(self, account_id: str, *, debt: Money, key: str, time: datetime) -> None:
+        await self._inner.void_debt(account_id, debt=debt, key=key, time=time)
+        self._weather.journal.append("void debt")
+
+
+class _Inventory:
+    """After a release the resource stays listed for `lag` more reads, as an eventually consistent API does."""
+
+    def __init__(self, inner: InventorySource, weather: Weather) -> None:
+        self._inner = inner
+        self._weather = weather
+        self._ghosts: dict[str, tuple[int, Resource]] = {}
+
+    async def inventory(self, account_id: str) -> Inventory:
+        self._weather.strike("inventory")
+        inventory = await self._inner.inventory(account_id)
+        lingering = tuple(ghost for reads, ghost in self._ghosts.values() if reads > 0)
+        self._ghosts = {name: (reads - 1, ghost) for name, (reads, ghost) in self._ghosts.items()}
+        return inventory.model_copy(update={"resources": (*inventory.resources, *lingering)})
+
+    async def release_resource(self, account_id: str, resource_id: str, *, key: str) -> None:
+        before = {each.resource_id: each for each in (await self._inner.inventory(account_id)).resources}
+        await self._inner.release_resource(account_id, resource_id, key=key)
+        if resource_id in before:
+            self._weather.journal.append(f"release {resource_id}")
+            self._ghosts[resource_id] = (self._weather.lag, before[resource_id])
+
+    async def cancel_subscription(self, account_id: str, subscription_id: str, *, key: str) -> None:
+        await self._inner.cancel_subscription(account_id, subscription_id, key=key)
+        self._weather.journal.append(f"cancel {subscription_id}")
+
+
+class _Access:
+    def __init__(self, inner: AccessControl, weather: Weather) -> None:
+        self._inner = inner
+        self._weather = weather
+
+    async def stop(self, account_id: str, *, key: str, time: datetime) -> datetime:
+        stopped = await self._inner.stop(account_id, key=key, time=time)
+        self._weather.journal.append("stop access")
+        return stopped
+
+    async def reopen(self, account_id: str, *, key: str, time: datetime) -> None:
+        await self._inner.reopen(account_id, key=key, time=time)
+        self._weather.journal.append("reopen access")
+
+    async def create_service_role(self, account_id: str, role: str, *, key: str) -> None:
+        await self._inner.create_service_role(account_id, role, key=key)
+        self._weather.journal.append("create role")
+
+    async def delete_service_role(self, account_id: str, role: str, *, key: str) -> None:
+        await self._inner.delete_service_role(account_id, role, key=key)
+        self._weather.journal.append("delete role")
+
+    async def delete_bindings(self, account_id: str, *, key: str) -> int:
+        deleted = await self._inner.delete_bindings(account_id, key=key)
+        self._weather.journal.append("delete bindings")
+        return deleted
+
+    async def close(self, account_id: str, *, key: str, time: datetime) -> None:
+        await self._inner.close(account_id, key=key, time=time)
+        self._weather.journal.append("close account")
+
+
+class _DataStores:
+    def __init__(self, inner: DataStores, weather: Weather) -> None:
+        self._inner = inner
+        self._weather = weather
+
+    async def stores(self, account_id: str) -> tuple[DataStore, ...]:
+        self._weather.strike("data_stores")
+        return await self._inner.stores(account_id)
+
+    async def erase(self, account_id: str, store_id: str, *, key: str) -> None:
+        await self._inner.erase(account_id, store_id, key=key)
+        self._weather.journal.append(f"erase {store_id}")
+
+    async def remaining_objects(self, account_id: str, store_id: str) -> int:
+        return await self._inner.remaining_objects(account_id, store_id)
+
+
+class _Messages:
+    def __init__(self, inner: Messages, weather: Weather) -> None:
+        self._inner = inner
+        self._weather = weather
+
+    async def send(self, message: OutgoingMessage) -> int:
+        sent = await self._inner.send(message)
+        self._weather.journal.append(f"send {message.template} by {message.channel.value}")
+        return sent
