@@ -64,10 +64,18 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 
 def build_worker(
-    client: Client, engine: AsyncEngine, policies: dict[str, Policy], task_queue: str
+    client: Client,
+    engine: AsyncEngine,
+    policies: dict[str, Policy],
+    task_queue: str,
+    *,
+    platform: EmbeddedPlatform | None = None,
 ) -> Worker:
-    """Connects ports to activities; the only place that knows which connectors are in use."""
-    platform = EmbeddedPlatform.connect(engine)
+    """Connects ports to activities; the only place that knows which connectors are in use.
+
+    `platform` replaces the embedded one over `engine`: ports to another account platform.
+    """
+    platform = platform or EmbeddedPlatform.connect(engine)
     records = ClosureRecords(engine)
     identity = IdentityActivities(platform.directory, IdentityRecords(engine), records, policies)
     survey = SurveyActivities(
