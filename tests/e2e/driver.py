@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
+TASK_QUEUE = "account-closure-e2e"
+"""Others test on the same server."""
 COMMAND_SECONDS = 90
 WORKER_SECONDS = 60
 CODE = re.compile(r"\b\d{6,8}\b")

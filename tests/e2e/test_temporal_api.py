@@ -11,7 +11,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
-from tests.e2e.driver import Installation, Json, sample_account
+from tests.e2e.driver import TASK_QUEUE, Installation, Json, sample_account
 from tests.e2e.test_shapes import check_status
 
 DEADLINE = timedelta(seconds=20)
@@ -85,7 +85,7 @@ async def test_malformed_start_ends_the_workflow(client: Client) -> None:
         "AccountClosure",
         {"nonsense": True},
         id=f"closure/alibaba-cloud/{uuid4()}",
-        task_queue="account-closure",
+        task_queue=TASK_QUEUE,
     )
     with pytest.raises(WorkflowFailureError) as failure:
         await handle.result(rpc_timeout=DEADLINE)

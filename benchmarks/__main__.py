@@ -1,0 +1,126 @@
+"""`python -m benchmarks`: how long a closure takes of its own, its history, and many closures at once.
+
+Own work is everything but the policy's waits: the local server skips the five minutes between the
+confirmation and the silent period. Ends 0 when the targets are met, else 1.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.house import House, open_house, workflow_id
+from closure.lifecycle import Stage
+from deploy.fast_forward import fast_forward
+
+OWN_WORK_TARGET = 2.0
+EVENTS_TARGET = 40
+ENTERING = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Wall seconds of one closure's parts, and its history's events when it is silent."""
+
+    close: float
+    confirm: float
+    enter: float
+    events: int
+
+    @property
+    def own_work(self) -> float:
+        return self.close + self.confirm + self.enter
+
+
+async def closure_to_silence(house: House, account_id: str) -> Measured:
+    """Close → ready → confirm → entering → silent."""
+    proof_id = await house.proof(account_id)
+    began = time.perf_counter()
+    ready = await house.close(account_id, proof_id)
+    closed = time.perf_counter()
+    await house.confirm(account_id, ready)
+    confirmed = time.perf_counter()
+    await fast_forward(house.client, workflow_id(account_id), ENTERING)
+    while (await house.status(account_id)).stage is Stage.ENTERING:
+        await asyncio.sleep(0.01)
+    silent = time.perf_counter()
+    status = await house.status(account_id)
+    if status.stage is not Stage.SILENT:
+        raise RuntimeError(f"{account_id} should be silent but is {status.stage.value}")
+    history = await house.handle(account_id).fetch_history()
+    return Measured(closed - began, confirmed - closed, silent - confirmed, len(history.events))
+
+
+async def one_by_one(house: House, repeats: int) -> list[Measured]:
+    account_ids = [f"single-{number}" for number in range(repeats + 1)]
+    house.load(account_ids)
+    await closure_to_silence(house, account_ids[0])  # the worker's first closure also imports and compiles
+    return [await closure_to_silence(house, account_id) for account_id in account_ids[1:]]
+
+
+async def all_at_once(house: House, count: int) -> tuple[float, list[Measured]]:
+    account_ids = [f"many-{number}" for number in range(count)]
+    house.load(account_ids)
+    began = time.perf_counter()
+    measured = await asyncio.gather(*(closure_to_silence(house, account_id) for account_id in account_ids))
+    return time.perf_counter() - began, list(measured)
+
+
+def report(single: Sequence[Measured], total: float, many: Sequence[Measured]) -> bool:
+    """Prints the table; whether the targets are met."""
+    own_work = statistics.median(each.own_work for each in single)
+    events = max(each.events for each in (*single, *many))
+    table = Table("measured", "result", "target", "met")
+    for name, value in (
+        ("close, until the checklist", statistics.median(each.close for each in single)),
+        ("confirm", statistics.median(each.confirm for each in single)),
+        ("enter, until silent", statistics.median(each.enter for each in single)),
+    ):
+        table.add_row(f"  {name}", f"{value:.2f} s")
+    is_fast, is_short = own_work < OWN_WORK_TARGET, events <= EVENTS_TARGET
+    table.add_row(
+        f"close to silent, own work (median of {len(single)})",
+        f"{own_work:.2f} s",
+        f"< {OWN_WORK_TARGET:.0f} s",
+        _verdict(is_fast),
+    )
+    table.add_row("history events, close to silent", str(events), f"≤ {EVENTS_TARGET}", _verdict(is_short))
+    table.add_row(f"{len(many)} closures at once, all silent", f"{total:.1f} s")
+    table.add_row("  closures per second", f"{len(many) / total:.1f}")
+    table.add_row("  slowest", f"{max(each.own_work for each in many):.1f} s")
+    Console(width=100 if not sys.stdout.isatty() else None).print(table)
+    return is_fast and is_short
+
+
+def _verdict(met: bool) -> str:
+    return "yes" if met else "NO"
+
+
+async def measure(repeats: int, count: int) -> bool:
+    async with open_house() as house:
+        single = await one_by_one(house, repeats)
+        total, many = await all_at_once(house, count)
+    return report(single, total, many)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7, help="closures measured one by one")
+    parser.add_argument("--at-once", type=int, default=50, help="closures measured at once")
+    arguments = parser.parse_args()
+    return 0 if asyncio.run(measure(arguments.repeats, arguments.at_once)) else 1
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    # The SDK's threads may abort a process that ends normally.
+    os._exit(status)

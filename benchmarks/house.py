@@ -1,0 +1,124 @@
+"""A server, a worker process and a database for the benchmarks alone, gone afterwards."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from closure.messages import CloseRequest, ClosureInput, ConfirmRequest, IdentityMethod, StatusDocument
+from database import create_engine, transaction
+from deploy.down import down
+from deploy.up import PROJECT, up
+from records.tables import record_proofs
+from settings import Settings
+
+PROVIDER = "alibaba-cloud"
+USER = "u-1"
+
+
+@dataclass(frozen=True)
+class House:
+    client: Client
+    engine: AsyncEngine
+
+    def load(self, account_ids: Sequence[str]) -> None:
+        """Accounts that nothing blocks, with one data store each."""
+        accounts = [
+            {
+                "id": account_id,
+                "provider": PROVIDER,
+                "kind": "standard",
+                "currency": "USD",
+                "users": [{"id": USER, "role": "main", "email": f"{account_id}@example.com"}],
+                "data": [{"id": "oss-1", "store": "object-storage", "objects": 10}],
+            }
+            for account_id in account_ids
+        ]
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump({"accounts": accounts}, file)
+            file.flush()
+            command = [sys.executable, "starter.py", "platform", "load", file.name, "--json"]
+            subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+
+    async def proof(self, account_id: str) -> str:
+        """A proof of identity, as a checked code leaves it in the record; slow hashing is not measured."""
+        proof_id = uuid4().hex
+        async with transaction(self.engine) as connection:
+            await connection.execute(
+                insert(record_proofs).values(
+                    proof_id=proof_id,
+                    account_id=account_id,
+                    user_id=USER,
+                    method=IdentityMethod.EMAIL_CODE.value,
+                    created_at=datetime.now(UTC),
+                )
+            )
+        return proof_id
+
+    def handle(self, account_id: str) -> WorkflowHandle[object, StatusDocument | None]:
+        return self.client.get_workflow_handle(workflow_id(account_id), result_type=StatusDocument)
+
+    async def close(self, account_id: str, proof_id: str) -> StatusDocument:
+        """The customer's click, until the first checklist is there."""
+        closure_id = uuid4().hex
+        start: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
+            "AccountClosure",
+            ClosureInput(closure_id=closure_id, account_id=account_id, provider=PROVIDER, policy=PROVIDER),
+            id=workflow_id(account_id),
+            task_queue=Settings().task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+        )
+        return await self.client.execute_update_with_start_workflow(
+            "close",
+            CloseRequest(actor=USER, proof_id=proof_id, agree=True),
+            start_workflow_operation=start,
+            id=f"{closure_id}/close",
+            result_type=StatusDocument,
+        )
+
+    async def confirm(self, account_id: str, ready: StatusDocument) -> StatusDocument:
+        request = ConfirmRequest(actor=USER, reason="benchmark", plan_hash=ready.plan_hash)
+        document: StatusDocument = await self.handle(account_id).execute_update(
+            "confirm", request, id=f"{ready.closure_id}/confirm", result_type=StatusDocument
+        )
+        return document
+
+    async def status(self, account_id: str) -> StatusDocument:
+        return StatusDocument.model_validate(await self.handle(account_id).query("status"))
+
+
+def workflow_id(account_id: str) -> str:
+    return f"closure/{PROVIDER}/{account_id}"
+
+
+@asynccontextmanager
+async def open_house() -> AsyncIterator[House]:
+    """Starts everything in a temporary folder, whatever the environment names."""
+    for name in [name for name in os.environ if name.startswith(("TEMPORAL_", "CLOSURE_"))]:
+        del os.environ[name]
+    os.environ["TEMPORAL_CONFIG_FILE"] = os.devnull
+    with tempfile.TemporaryDirectory(prefix="closure-benchmarks-") as folder:
+        data = Path(folder)
+        os.environ["CLOSURE_DATABASE_URL"] = f"sqlite+aiosqlite:///{data}/accounts.db"
+        started = await up(data)
+        os.environ["TEMPORAL_ADDRESS"] = started.address
+        try:
+            client = await Client.connect(started.address, data_converter=pydantic_data_converter)
+            engine = create_engine(os.environ["CLOSURE_DATABASE_URL"])
+            yield House(client, engine)
+            await engine.dispose()
+        finally:
+            down(data)
