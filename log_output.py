@@ -1,4 +1,4 @@
-"""Log lines by structlog through the standard library, so that the SDK's replay-aware loggers stay in charge."""
+"""Log lines by structlog through the standard library: the SDK's replay-aware loggers stay in charge."""
 
 import logging
 import sys

@@ -32,7 +32,7 @@ class AccessActivities:
 
     @activity.defn
     async def delete_bindings(self, effect: Effect) -> int:
-        """Deletes the ties to third parties (A25); returns how many. The third parties keep their accounts."""
+        """Deletes the ties to third parties (A25); returns how many."""
         return await self._access.delete_bindings(effect.account_id, key=effect.key)
 
     @activity.defn

@@ -2,8 +2,8 @@
 
 from temporalio import activity
 
-from activities.requests import BillingCheck, BillingVerdict, Effect, WrittenOff
 from activities.plans import confirmed_plan
+from activities.requests import BillingCheck, BillingVerdict, Effect, WrittenOff
 from closure.checks import is_billing_final, newly_owed
 from closure.money import Money
 from closure.policy import Policy
@@ -51,7 +51,7 @@ class BillingActivities:
         policy = Policy.model_validate_json(await self._records.policy_snapshot(check.closure_id))
         try:
             statement = await self._billing.statement(check.account_id)
-        except Exception as error:  # any failure of the biller means: unknown
+        except Exception as error:  # noqa: BLE001 - any failure of the biller means: unknown
             activity.logger.warning("billing could not be read: %s", type(error).__name__)
             return BillingVerdict(waiting_for="billing could not be read")
         owed = newly_owed(policy, statement, check.time)

@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities.requests import Authorization, OpenClosure, OpenedClosure, Refusal
 from closure.accounts import Access, AccountProfile
-from closure.errors import Refused, RefusalType
+from closure.errors import RefusalType, Refused
 from closure.lifecycle import Stage
 from closure.messages import StatusDocument
 from closure.policy import Policy

@@ -17,6 +17,6 @@ class RecordActivities:
         """Writes an audit event and the stage it brings; returns its sequence number.
 
         Raises:
-            Refused: `STALE_RUN` when a resumed run has taken over, `STAGE_CONFLICT` when the stage is another.
+            Refused: `STALE_RUN` when a resumed run has taken over, `STAGE_CONFLICT` in another stage.
         """
         return await self._records.write(entry)

@@ -35,7 +35,7 @@ class ResourceActivities:
         resources, subscriptions = await self._listed(effect.account_id)
         remaining = _planned_resources(plan) & resources | set(plan.cancellations) & subscriptions
         if remaining:
-            raise StillListed(f"{len(remaining)} still listed, first {sorted(remaining)[0]}")
+            raise StillListed(f"{len(remaining)} still listed, first {min(remaining)}")
         return Released(resources=len(_planned_resources(plan)), subscriptions=len(plan.cancellations))
 
     async def _release(self, effect: Effect, plan: Plan) -> None:

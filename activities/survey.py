@@ -103,7 +103,7 @@ class _Progress:
         self._report()
         try:
             return await asyncio.wait_for(reading, SOURCE_TIMEOUT.total_seconds())
-        except Exception as error:  # any failure of any connector means: unknown
+        except Exception as error:  # noqa: BLE001 - any failure of any connector means: unknown
             activity.logger.warning("source %s could not be read: %s", source.value, type(error).__name__)
             return None
         finally:

@@ -12,10 +12,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.billing import BillingActivities
     from activities.erasure import ErasureActivities
     from activities.identity import IdentityActivities
-    from activities.requests import OpenClosure, OpenedClosure
+    from activities.requests import OpenClosure
     from activities.resources import ResourceActivities
     from closure.checks import check_reason, renounce
-    from closure.errors import Refused, RefusalType
+    from closure.errors import RefusalType, Refused
     from closure.lifecycle import REVOCABLE, Stage
     from closure.messages import (
         ChecklistItem,
@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from records.entries import EventType
     from workflows.calls import act, decide, decide_quickly, quickly
     from workflows.closure_run import NO_INPUT, ClosureRun, plan_refusal, refusal, stage_after
+    from workflows.progress import ClosureProgress
 
 OPENING_TIME = timedelta(minutes=10)
 """A run that nobody sends the `close` update to ends after this."""
@@ -83,7 +84,7 @@ class AccountClosure(ClosureRun):
             await self._delete()
 
     async def _open(self) -> bool:
-        """Waits for the customer's `close`, then checks identity and consent (A11–A13)."""
+        """Waits for the customer's `close`, then checks identity and consent (A11 to A13)."""
         try:
             await workflow.wait_condition(
                 lambda: self._request is not None,
@@ -93,7 +94,8 @@ class AccountClosure(ClosureRun):
         except TimeoutError:
             return False
         closure_input = self._input
-        assert self._request is not None and closure_input is not None
+        assert self._request is not None
+        assert closure_input is not None
         opened = await act(
             IdentityActivities.open_closure,
             OpenClosure(

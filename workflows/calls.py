@@ -67,7 +67,7 @@ async def act(activity: Activity[Input, Result], argument: Input, *, summary: st
 async def quickly(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
     """One short SQL transaction as a local activity: three tries, then the same as a normal activity.
 
-    A local activity retried through an outage fills the history with markers; a normal one waits in the server.
+    Retried through an outage, a local activity fills the history with markers; a normal one waits quietly.
     """
     try:
         return await workflow.execute_local_activity_method(
@@ -116,9 +116,9 @@ async def decide_quickly(activity: Activity[Input, Result], argument: Input, *, 
 def refusal_type(error: BaseException) -> RefusalType | None:
     """The rule behind a failure, if it was one that refused."""
     cause = error.__cause__ if isinstance(error, ActivityError) else error
-    if isinstance(cause, ApplicationError) and cause.type in RefusalType:
-        return RefusalType(cause.type)
-    return None
+    if not isinstance(cause, ApplicationError):
+        return None
+    return next((known for known in RefusalType if known.value == cause.type), None)
 
 
 def _refusal_of(error: FailureError) -> ApplicationError:

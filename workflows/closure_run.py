@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
@@ -35,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.progress import AccountClosureInput, ClosureProgress
     from workflows.search_attributes import CLOSURE_DEADLINE, CLOSURE_OUTCOME, CLOSURE_STAGE
 
+_LOOK_AGAIN = timedelta(hours=1)
 NO_INPUT = RawValue(Payload())
 
 
@@ -167,7 +169,7 @@ class ClosureRun:
         if self._shown == (document.stage, deadline):
             return
         self._shown = (document.stage, deadline)
-        updates: list[SearchAttributeUpdate] = [CLOSURE_STAGE.value_set(document.stage.value)]
+        updates: list[SearchAttributeUpdate[Any]] = [CLOSURE_STAGE.value_set(document.stage.value)]
         if deadline is not None:
             updates.append(CLOSURE_DEADLINE.value_set(deadline))
         if document.outcome is not None:
@@ -209,7 +211,7 @@ class ClosureRun:
                 previous_plan_hash=previous_plan_hash,
                 time=workflow.now(),
             ),
-            summary=f"System check {self._document.survey_number + 1}: billing, inventory, relationships, data",
+            summary=f"System check {self._document.survey_number + 1}",
         )
 
     async def _take_survey(self) -> None:
@@ -290,10 +292,11 @@ class ClosureRun:
             await self._note(EventType.FINAL_CHECK_WAITING, {"waiting_for": reason})
         self._show()
         self._continue_as_new_if_suggested()
+        final_check = self._state.policy.final_check
         try:
             await workflow.wait_condition(
                 lambda: self._recheck_requested,
-                timeout=self._state.policy.final_check.retry_interval,
+                timeout=final_check.retry_interval if final_check else _LOOK_AGAIN,
                 timeout_summary=f"Look again: {reason}",
             )
         except TimeoutError:
@@ -356,9 +359,9 @@ class ClosureRun:
         return self._document
 
 
-def refusal(type: RefusalType, message: str) -> ApplicationError:
+def refusal(rule: RefusalType, message: str) -> ApplicationError:
     """A rule's "no" as the failure that reaches the client."""
-    return ApplicationError(message, type=type.value, non_retryable=True)
+    return ApplicationError(message, type=rule.value, non_retryable=True)
 
 
 def plan_refusal(survey: SurveyResult, *, is_stale: bool) -> ApplicationError:

@@ -1,4 +1,4 @@
-"""The one registry of typed search attributes. Values are opaque ids, enums and times, never personal data."""
+"""The one registry of typed search attributes. Opaque ids, enums and times; never personal data."""
 
 from temporalio.common import SearchAttributeKey
 
