@@ -1,0 +1,78 @@
+"""Finding an account's row, with or without its lock."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from closure.accounts import Access
+from closure.errors import RefusalType, Refused
+from connectors.embedded import tables
+
+
+@dataclass(frozen=True)
+class Account:
+    """One row of `platform_accounts`."""
+
+    account_id: str
+    provider: str
+    kind: str
+    currency: str
+    parent_id: str | None
+    access: Access
+    stopped_at: datetime | None
+    closed_at: datetime | None
+    usage_final_until: datetime | None
+
+    def refuse_closed(self) -> None:
+        """Raises `ACCOUNT_CLOSED` when the account is closed for good."""
+        if self.access is Access.CLOSED:
+            raise Refused(RefusalType.ACCOUNT_CLOSED, f"account {self.account_id!r} is closed for good")
+
+
+_Columns = tuple[str, str, str, str, str | None, Access, datetime | None, datetime | None, datetime | None]
+
+
+def _statement(account_id: str) -> Select[*_Columns]:
+    row = tables.accounts.c
+    statement: Select[*_Columns] = select(
+        row.id,
+        row.provider,
+        row.kind,
+        row.currency,
+        row.parent_id,
+        row.access,
+        row.stopped_at,
+        row.closed_at,
+        row.usage_final_until,
+    ).where(row.id == account_id)
+    return statement
+
+
+def _account(row: Row[*_Columns] | None, account_id: str) -> Account:
+    if row is None:
+        raise Refused(
+            RefusalType.ACCOUNT_NOT_FOUND,
+            f"there is no account {account_id!r}; `platform load` loads accounts",
+        )
+    return Account(*row)
+
+
+async def find_account(connection: AsyncConnection, account_id: str) -> Account:
+    """The account as this transaction sees it.
+
+    Raises:
+        Refused: `ACCOUNT_NOT_FOUND`.
+    """
+    return _account((await connection.execute(_statement(account_id))).one_or_none(), account_id)
+
+
+async def lock_account(connection: AsyncConnection, account_id: str) -> Account:
+    """The account; other writers to it wait for this transaction.
+
+    Raises:
+        Refused: `ACCOUNT_NOT_FOUND`.
+    """
+    locked = _statement(account_id).with_for_update()
+    return _account((await connection.execute(locked)).one_or_none(), account_id)
