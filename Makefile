@@ -6,8 +6,8 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && exit; \
 	done; echo python3)
 VENV_PYTHON := .venv/bin/python
-TYPED := $(wildcard closure records connectors activities workflows deploy benchmarks \
-	worker.py starter.py settings.py demo.py)
+TYPED := $(wildcard closure records connectors activities workflows deploy commandline database benchmarks \
+	worker.py starter.py settings.py log_output.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup server demo test up down lint bench lock clean

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import List
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -27,7 +26,7 @@ def fail(message: str) -> None:
 
 
 def require_current_python() -> None:
-    if sys.version_info < (3, 11):
+    if sys.hexversion < 0x030B0000:
         found = "%d.%d (%s)" % (sys.version_info[0], sys.version_info[1], sys.executable)  # noqa: UP031
         fail("Python 3.11 or newer is needed, found " + found + "; run `make PYTHON=/path/to/python3.11 …`.")
 
@@ -42,15 +41,17 @@ def is_complete() -> bool:
     return VENV_PYTHON.exists() and STAMP.is_file() and STAMP.read_text() == wanted_stamp()
 
 
-def run(command: List[str], what: str, advice: str) -> None:
+def run(command: "list[str]", what: str, advice: str) -> None:
     """Runs one step; its output goes to the terminal only when it fails."""
-    finished = subprocess.run(command, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    finished = subprocess.run(
+        command, check=False, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     if finished.returncode != 0:
         sys.stderr.write(finished.stdout.decode(errors="replace"))
         fail(what + " ended with status " + str(finished.returncode) + "; " + advice)
 
 
-def create_environment() -> List[str]:
+def create_environment() -> "list[str]":
     """Creates `.venv` and returns the pip command that installs into it."""
     advice = "delete .venv and try again, or name another Python: `make PYTHON=/path/to/python3.11 …`."
     if importlib.util.find_spec("ensurepip") is not None:
@@ -60,9 +61,7 @@ def create_environment() -> List[str]:
         # Debian ships venv without ensurepip; pip itself can install into another environment.
         run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(VENV)], "creating .venv", advice)
         return [sys.executable, "-m", "pip", "--python", str(VENV_PYTHON)]
-    fail(
-        "this Python has neither ensurepip nor pip; install one of them or name another Python: `make PYTHON=…`."
-    )
+    fail("this Python has neither ensurepip nor pip; install pip or run `make PYTHON=…`.")
     raise AssertionError("unreachable")
 
 
@@ -73,7 +72,7 @@ def install() -> None:
     run(
         [*pip, *options, "-r", str(REQUIREMENTS)],
         "installing requirements.lock",
-        "check that the package index is reachable (`pip config list` shows which one is used) and try again.",
+        "check that the package index is reachable (`pip config list` names it) and try again.",
     )
     unfinished = STAMP.with_suffix(".unfinished")
     unfinished.write_text(wanted_stamp())

@@ -1,0 +1,40 @@
+"""`python -m deploy.down`: stops what `python -m deploy.up` started here; `make down`. Data stays."""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+from deploy.local_address import forget_local_server
+from deploy.local_worker import LocalWorker
+from deploy.temporal_server import stop_local_server
+from deploy.up import PROJECT
+
+
+def down(data_directory: Path, *, project: Path = PROJECT) -> list[str]:
+    """Stops worker, Web UI and server, in this order. What still ran."""
+    stopped: list[str] = []
+    if LocalWorker(data_directory, project).stop():
+        stopped.append("worker")
+    if stop_local_server(data_directory):
+        stopped.append("Temporal server")
+    forget_local_server(data_directory)
+    return stopped
+
+
+def main() -> int:
+    data_directory = Path(".closure").resolve()
+    if not data_directory.exists():
+        print("nothing was running")
+        return 0
+    with (data_directory / "up.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stopped = down(data_directory)
+    print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)
