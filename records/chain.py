@@ -3,8 +3,8 @@
 An event's hash is SHA-256, in hex, of the canonical JSON of its columns but for the hash itself. The columns
 hold the hash of the event before (64 zeros before the first) and the closure's id, so that no event can be
 changed, moved, left out or taken over from another closure without a visible break. A cut tail shows by the
-count and the head hash in the closure's row. Who can rewrite every row and the head can forge a chain: keep head
-hashes elsewhere (the closure certificate carries it).
+count and the head hash in the closure's row. Who can rewrite every row and the head can forge a chain, so keep
+head hashes elsewhere too.
 """
 
 import hashlib
@@ -93,7 +93,9 @@ def _link_fault(event: AuditEvent, expected: int, previous: str, closure_id: str
     if event.closure_id != closure_id:
         return "it belongs to another closure"
     if event.sequence != expected:
-        return f"event {event.sequence} stands in place of event {expected}: events are missing or out of order"
+        return (
+            f"event {event.sequence} stands in place of event {expected}: events are missing or out of order"
+        )
     if event.previous_hash != previous:
         return "it does not continue the event before it"
     if event.hash != hash_event(event):

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from closure.lifecycle import Stage
 from closure.messages import IdentityMethod, StatusDocument
@@ -55,7 +55,7 @@ class Entry(WireModel):
     stage_from: Stage
     stage_to: Stage | None = None
     actor: str | None = None
-    details: dict[str, JsonValue] = {}
+    details: dict[str, JsonValue] = Field(default_factory=dict)
     document: StatusDocument | None = None
     """The whole public state after the step; None leaves the stored one, but for its stage."""
 
@@ -69,7 +69,7 @@ class NewClosure(WireModel):
     opened_by: str
     key: str
     time: Instant
-    details: dict[str, JsonValue] = {}
+    details: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class AuditEvent(WireModel):
@@ -96,7 +96,7 @@ class ChainFault(WireModel):
 
 
 class RecordedClosure(WireModel):
-    """A closure as the record has it. `head_hash` is the last event's hash, for those who keep it elsewhere."""
+    """A closure as the record has it; `head_hash` is the last event's hash."""
 
     document: StatusDocument
     run_epoch: int
@@ -111,7 +111,7 @@ class RecordedClosure(WireModel):
 class AuditTrail(WireModel):
     """A closure's events with the verdict on their chain.
 
-    Rows that cannot be read (somebody wrote nonsense into them) are not among `events`; `unreadable` counts them.
+    Rows that cannot be read (somebody wrote nonsense into them) are not among `events` but counted.
     """
 
     closure_id: str

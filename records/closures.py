@@ -1,0 +1,392 @@
+"""The closure record in SQL: every change of stage is compare-and-set and leaves one audit event with it.
+
+Every method may raise `database.DatabaseUnreachable`. After that a write may have happened or not: the same
+write with the same key is safe.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, RowMapping, insert, select, update
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from closure.errors import RefusalType, Refused
+from closure.lifecycle import Stage, may_step
+from closure.messages import StatusDocument
+from database.engine import reading, transaction
+from records.chain import GENESIS_HASH, seal
+from records.entries import AuditEvent, AuditTrail, Entry, EventType, NewClosure, RecordedClosure
+from records.rows import closure_of, event_columns, event_of, trail_of
+from records.tables import record_closures, record_events, record_plans
+
+_OPEN_ATTEMPTS = 5
+
+
+class ClosureRecords:
+    """Closures, their audit events and their plans. Needs the tables of `records.schema.MIGRATIONS`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def open(self, new: NewClosure) -> None:
+        """Records a new closure with its first event; again for the same closure and key changes nothing.
+
+        Raises:
+            Refused: `CLOSURE_ALREADY_OPEN` when the account has another open closure, which it names, or when
+                the closure was opened with another key; `MALFORMED_INPUT` when a text doesn't fit.
+        """
+        for attempt in range(1, _OPEN_ATTEMPTS + 1):
+            try:
+                with _refusing_bad_data():
+                    async with transaction(self._engine) as connection:
+                        await _open(connection, new)
+                return
+            except IntegrityError:
+                # Another opening won the race. What it left decides; it may also have ended already.
+                if attempt == _OPEN_ATTEMPTS:
+                    raise
+
+    async def write(self, entry: Entry) -> int:
+        """Appends an event and takes the closure's step with it; returns the event's sequence.
+
+        The same key again returns the first write's sequence and changes nothing, whatever the entry holds.
+
+        Raises:
+            Refused: `CLOSURE_NOT_FOUND`; `STALE_RUN` when a later run took over; `STAGE_CONFLICT` when the
+                closure is not in `stage_from` or its lifecycle has no such step; `MALFORMED_INPUT` when the
+                document is another closure's or a text doesn't fit.
+        """
+        with _refusing_bad_data():
+            async with transaction(self._engine) as connection:
+                return await _write(connection, entry)
+
+    async def resume(self, closure_id: str, expected_epoch: int, *, time: datetime | None = None) -> int:
+        """Lets a new run take over: from now on the record refuses the writes of earlier epochs.
+
+        Args:
+            closure_id: which closure.
+            expected_epoch: the epoch that the caller saw; of two who resume at once, one wins.
+            time: when, with an offset; by default now by the wall, since no run's clock is there to ask.
+
+        Returns:
+            The new run's epoch.
+
+        Raises:
+            Refused: `CLOSURE_NOT_FOUND`, `CLOSURE_ENDED`, or `STALE_RUN` when the epoch is another.
+        """
+        async with transaction(self._engine) as connection:
+            row = await _lock(connection, closure_id)
+            if row["outcome"] is not None:
+                raise Refused(RefusalType.CLOSURE_ENDED, f"closure {closure_id} has ended: {row['outcome']}")
+            _require_epoch(row, expected_epoch)
+            epoch = expected_epoch + 1
+            stage = Stage(row["stage"])
+            event = AuditEvent(
+                closure_id=closure_id,
+                sequence=row["event_count"] + 1,
+                key=f"resumed/{epoch}",
+                event=EventType.RESUMED,
+                time=time or datetime.now(UTC),
+                stage_from=stage,
+                stage_to=None,
+                actor=None,
+                details={"run_epoch": epoch},
+                previous_hash=row["head_hash"],
+                hash="",
+            )
+            await _append(connection, row, event, {"run_epoch": epoch})
+            return epoch
+
+    async def save_plan(self, closure_id: str, plan_hash: str, content: str) -> None:
+        """Keeps a plan's JSON; a plan that is there stays as it is.
+
+        Raises:
+            Refused: `CLOSURE_NOT_FOUND`.
+        """
+        async with transaction(self._engine) as connection:
+            await _lock(connection, closure_id)
+            if await _plan(connection, closure_id, plan_hash) is None:
+                values = {"closure_id": closure_id, "plan_hash": plan_hash, "content": content}
+                await connection.execute(insert(record_plans).values(values))
+
+    async def plan(self, closure_id: str, plan_hash: str) -> str | None:
+        """The JSON of a plan of this closure."""
+        async with reading(self._engine) as connection:
+            return await _plan(connection, closure_id, plan_hash)
+
+    async def get(self, closure_id: str) -> RecordedClosure | None:
+        """The closure with this id."""
+        return await self._first(record_closures.c.closure_id == closure_id)
+
+    async def last(self, account_id: str) -> RecordedClosure | None:
+        """The account's closure that was opened last, open or ended."""
+        return await self._first(record_closures.c.account_id == account_id)
+
+    async def open_closure(self, account_id: str) -> RecordedClosure | None:
+        """The account's closure that has no outcome yet; there is at most one."""
+        return await self._first(
+            record_closures.c.account_id == account_id, record_closures.c.outcome.is_(None)
+        )
+
+    async def listing(
+        self, stage: Stage | None = None, provider: str | None = None
+    ) -> tuple[RecordedClosure, ...]:
+        """All closures, of a stage or a provider where given, those opened last first."""
+        query = select(record_closures).order_by(record_closures.c.opened_sequence.desc())
+        if stage is not None:
+            query = query.where(record_closures.c.stage == stage.value)
+        if provider is not None:
+            query = query.where(record_closures.c.provider == provider)
+        async with reading(self._engine) as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return tuple(closure_of(row) for row in rows)
+
+    async def events(self, closure_id: str) -> tuple[AuditEvent, ...]:
+        """The closure's audit events by sequence; empty for an unknown closure.
+
+        Raises:
+            ValueError: a row was made unreadable; `trail` says which.
+        """
+        async with reading(self._engine) as connection:
+            return tuple(event_of(row) for row in await _event_rows(connection, closure_id))
+
+    async def trail(self, closure_id: str) -> AuditTrail | None:
+        """The closure's events and whether their chain holds, all from one snapshot."""
+        async with reading(self._engine) as connection:
+            closure = await _closure_row(connection, closure_id)
+            if closure is None:
+                return None
+            return trail_of(closure, await _event_rows(connection, closure_id))
+
+    async def policy_snapshot(self, closure_id: str) -> str:
+        """The canonical JSON of the policy that the closure runs under.
+
+        Raises:
+            Refused: `CLOSURE_NOT_FOUND`.
+        """
+        query = select(record_closures.c.policy_snapshot).where(record_closures.c.closure_id == closure_id)
+        async with reading(self._engine) as connection:
+            snapshot: str | None = await connection.scalar(query)
+        if snapshot is None:
+            raise _not_found(closure_id)
+        return snapshot
+
+    async def _first(self, *conditions: ColumnElement[bool]) -> RecordedClosure | None:
+        query = (
+            select(record_closures)
+            .where(*conditions)
+            .order_by(record_closures.c.opened_sequence.desc())
+            .limit(1)
+        )
+        async with reading(self._engine) as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else closure_of(row)
+
+
+async def _open(connection: AsyncConnection, new: NewClosure) -> None:
+    document = new.document
+    if await _closure_row(connection, document.closure_id) is not None:
+        if await _written_before(connection, document.closure_id, new.key) == 1:
+            return
+        raise Refused(
+            RefusalType.CLOSURE_ALREADY_OPEN, f"closure {document.closure_id} was opened by another request"
+        )
+    await _require_no_open_closure(connection, document.account_id)
+    event = seal(
+        AuditEvent(
+            closure_id=document.closure_id,
+            sequence=1,
+            key=new.key,
+            event=EventType.OPENED,
+            time=new.time,
+            stage_from=None,
+            stage_to=document.stage,
+            actor=new.opened_by,
+            # In the chain, so that the pinned policy can't be exchanged unseen.
+            details={**new.details, "policy_hash": new.policy_hash},
+            previous_hash=GENESIS_HASH,
+            hash="",
+        )
+    )
+    values = {
+        "closure_id": document.closure_id,
+        "account_id": document.account_id,
+        "provider": document.provider,
+        "run_epoch": 0,
+        "policy": document.policy,
+        "policy_version": document.policy_version,
+        "policy_hash": new.policy_hash,
+        "policy_snapshot": new.policy_snapshot,
+        "opened_by": new.opened_by,
+        "opened_at": new.time,
+        "updated_at": new.time,
+        "event_count": 1,
+        "head_hash": event.hash,
+        **_document_columns(document),
+    }
+    await connection.execute(insert(record_closures).values(values))
+    await connection.execute(insert(record_events).values(event_columns(event)))
+
+
+async def _require_no_open_closure(connection: AsyncConnection, account_id: str) -> None:
+    query = select(record_closures.c.closure_id).where(
+        record_closures.c.account_id == account_id, record_closures.c.outcome.is_(None)
+    )
+    other: str | None = await connection.scalar(query)
+    if other is not None:
+        raise Refused(
+            RefusalType.CLOSURE_ALREADY_OPEN,
+            f"account {account_id} already has an open closure: {other}; "
+            f"see `starter.py status {account_id}`",
+        )
+
+
+async def _write(connection: AsyncConnection, entry: Entry) -> int:
+    row = await _lock(connection, entry.closure_id)
+    written = await _written_before(connection, entry.closure_id, entry.key)
+    if written is not None:
+        return written
+    _require_step(row, entry)
+    document = _document_after(row, entry)
+    return await _append(
+        connection,
+        row,
+        AuditEvent(
+            closure_id=entry.closure_id,
+            sequence=row["event_count"] + 1,
+            key=entry.key,
+            event=entry.event,
+            time=entry.time,
+            stage_from=entry.stage_from,
+            stage_to=entry.stage_to,
+            actor=entry.actor,
+            details=entry.details,
+            previous_hash=row["head_hash"],
+            hash="",
+        ),
+        _document_columns(document),
+    )
+
+
+async def _append(
+    connection: AsyncConnection, row: RowMapping, event: AuditEvent, changes: Mapping[str, str | int | None]
+) -> int:
+    sealed = seal(event)
+    await connection.execute(insert(record_events).values(event_columns(sealed)))
+    changed = await connection.execute(
+        update(record_closures)
+        .where(
+            record_closures.c.closure_id == event.closure_id,
+            record_closures.c.stage == row["stage"],
+            record_closures.c.run_epoch == row["run_epoch"],
+            record_closures.c.event_count == row["event_count"],
+        )
+        .values(updated_at=event.time, event_count=sealed.sequence, head_hash=sealed.hash, **changes)
+    )
+    if changed.rowcount != 1:
+        # Can't be under the row's lock; a database that does not lock must not break the chain.
+        raise Refused(RefusalType.STAGE_CONFLICT, f"closure {event.closure_id} was changed at the same time")
+    return sealed.sequence
+
+
+def _require_step(row: RowMapping, entry: Entry) -> None:
+    _require_epoch(row, entry.run_epoch)
+    stage = Stage(row["stage"])
+    if stage is not entry.stage_from:
+        raise Refused(
+            RefusalType.STAGE_CONFLICT,
+            f"closure {entry.closure_id} is {stage.value}, not {entry.stage_from.value}",
+        )
+    if entry.stage_to is not None and not may_step(stage, entry.stage_to):
+        raise Refused(
+            RefusalType.STAGE_CONFLICT,
+            f"closure {entry.closure_id} can't go from {stage.value} to {entry.stage_to.value}",
+        )
+
+
+def _require_epoch(row: RowMapping, epoch: int) -> None:
+    if row["run_epoch"] != epoch:
+        raise Refused(
+            RefusalType.STALE_RUN,
+            f"run {epoch} of closure {row['closure_id']} was replaced by run {row['run_epoch']}",
+        )
+
+
+def _document_after(row: RowMapping, entry: Entry) -> StatusDocument:
+    """The stored document after the step. The stage that the record checked is the one it stores."""
+    document = entry.document or StatusDocument.model_validate_json(row["document"])
+    if (document.closure_id, document.account_id, document.provider) != (
+        row["closure_id"],
+        row["account_id"],
+        row["provider"],
+    ):
+        raise Refused(RefusalType.MALFORMED_INPUT, f"the document is not closure {entry.closure_id}'s")
+    stage = entry.stage_to or entry.stage_from
+    return document.model_copy(update={"stage": stage, "outcome": stage.outcome})
+
+
+def _document_columns(document: StatusDocument) -> dict[str, str | int | None]:
+    return {
+        "stage": document.stage.value,
+        "outcome": document.outcome.value if document.outcome else None,
+        "document": document.model_dump_json(),
+    }
+
+
+async def _closure_row(
+    connection: AsyncConnection, closure_id: str, *, lock: bool = False
+) -> RowMapping | None:
+    query = select(record_closures).where(record_closures.c.closure_id == closure_id)
+    if lock:
+        # Nothing on SQLite, where the whole transaction holds the write lock.
+        query = query.with_for_update()
+    return (await connection.execute(query)).mappings().one_or_none()
+
+
+async def _lock(connection: AsyncConnection, closure_id: str) -> RowMapping:
+    row = await _closure_row(connection, closure_id, lock=True)
+    if row is None:
+        raise _not_found(closure_id)
+    return row
+
+
+async def _written_before(connection: AsyncConnection, closure_id: str, key: str) -> int | None:
+    sequence: int | None = await connection.scalar(
+        select(record_events.c.sequence).where(
+            record_events.c.closure_id == closure_id, record_events.c.key == key
+        )
+    )
+    return sequence
+
+
+async def _event_rows(connection: AsyncConnection, closure_id: str) -> tuple[RowMapping, ...]:
+    query = (
+        select(record_events)
+        .where(record_events.c.closure_id == closure_id)
+        .order_by(record_events.c.sequence)
+    )
+    return tuple((await connection.execute(query)).mappings().all())
+
+
+async def _plan(connection: AsyncConnection, closure_id: str, plan_hash: str) -> str | None:
+    content: str | None = await connection.scalar(
+        select(record_plans.c.content).where(
+            record_plans.c.closure_id == closure_id, record_plans.c.plan_hash == plan_hash
+        )
+    )
+    return content
+
+
+def _not_found(closure_id: str) -> Refused:
+    return Refused(RefusalType.CLOSURE_NOT_FOUND, f"the record has no closure {closure_id}")
+
+
+@contextmanager
+def _refusing_bad_data() -> Iterator[None]:
+    """PostgreSQL stores no NUL and no longer text than a column's: repeating such a write never helps."""
+    try:
+        yield
+    except DataError as error:
+        raise Refused(RefusalType.MALFORMED_INPUT, "a text is too long or cannot be stored") from error
