@@ -59,9 +59,7 @@ STEPS: dict[Stage, frozenset[Stage]] = {
     Stage.OPENED: frozenset({Stage.CHECKING, Stage.REFUSED, Stage.EXPIRED}),
     Stage.CHECKING: frozenset({Stage.BLOCKED, Stage.READY, Stage.WITHDRAWN, Stage.EXPIRED}),
     Stage.BLOCKED: frozenset({Stage.CHECKING, Stage.READY, Stage.WITHDRAWN, Stage.EXPIRED}),
-    Stage.READY: frozenset(
-        {Stage.CHECKING, Stage.BLOCKED, Stage.ENTERING, Stage.WITHDRAWN, Stage.EXPIRED}
-    ),
+    Stage.READY: frozenset({Stage.CHECKING, Stage.BLOCKED, Stage.ENTERING, Stage.WITHDRAWN, Stage.EXPIRED}),
     Stage.ENTERING: frozenset({Stage.SILENT, Stage.RETAINED, Stage.DELETING, Stage.DORMANT}),
     Stage.SILENT: frozenset({Stage.FINAL_CHECK}),
     Stage.FINAL_CHECK: frozenset({Stage.RESTORING, Stage.RETAINED, Stage.DELETING}),

@@ -55,7 +55,7 @@ class Money(BaseModel):
         """
         decimals = currency_decimals(currency)
         if not _DECIMAL_STRING.fullmatch(text):
-            raise ValueError(f"{text!r} is not a decimal amount such as \"12.34\"")
+            raise ValueError(f'{text!r} is not a decimal amount such as "12.34"')
         scaled = Decimal(text).scaleb(decimals)
         if scaled != scaled.to_integral_value():
             raise ValueError(f"{text!r} has more decimals than {currency} ({decimals})")

@@ -1,4 +1,4 @@
-"""Texts of messages, rendered in every language of the policy; the recipient's language is chosen on sending."""
+"""Texts of messages in every language of the policy; the recipient's language is chosen on sending."""
 
 from collections.abc import Iterable
 
@@ -44,4 +44,4 @@ def _text(value: str | int | Iterable[str], at_most: int) -> str:
         return str(value)
     members = tuple(value)
     more = f" (+ {len(members) - at_most})" if len(members) > at_most else ""
-    return ", ".join(members[:at_most]) + more if members else "–"
+    return ", ".join(members[:at_most]) + more if members else "-"

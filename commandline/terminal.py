@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,6 +12,7 @@ from typing import NoReturn
 
 from pydantic import JsonValue
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from closure.errors import Refused
 
@@ -20,6 +22,9 @@ class ExitCode(IntEnum):
     REFUSED = 1
     BAD_INPUT = 2
     UNREACHABLE = 3
+    INTERNAL = 70
+    """A defect of the program itself (sysexits' EX_SOFTWARE); no rule, input or server leads here."""
+    INTERRUPTED = 130
 
 
 class BadInput(Exception):
@@ -32,7 +37,10 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command found: `document` for ``--json``, `text` for people."""
+    """What a command found: `document` for ``--json``, `text` for people.
+
+    A plain string in `text` is printed as it is: it is no Rich markup.
+    """
 
     document: JsonValue
     text: RenderableType
@@ -46,28 +54,41 @@ def console() -> Console:
     return Console(width=160, color_system=None, force_terminal=False)
 
 
+def printable(text: str) -> str:
+    """`text` without what could move a terminal's cursor, change its colours or reorder its line.
+
+    Control (Cc), format (Cf: bidirectional overrides) and surrogate (Cs) characters go; line breaks stay.
+    """
+    return "".join(
+        character
+        for character in text
+        if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
+    )
+
+
+def one_line(text: str) -> str:
+    """`text` as one printable line."""
+    return " ".join(printable(text.replace("\t", " ")).split())
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Text for Rich that shows `text` as it is: no markup, no control characters."""
+    return Text(printable(text), style=style)
+
+
 def execute(action: Callable[[], Awaitable[Answer]], *, as_json: bool) -> NoReturn:
     """Runs one command to its end and leaves the process with the contract's exit code."""
     try:
         answer = asyncio.run(_awaited(action))
-    except BadInput as error:
-        _fail(ExitCode.BAD_INPUT, "BadInput", str(error), as_json=as_json)
-    except Unreachable as error:
-        _fail(ExitCode.UNREACHABLE, "Unreachable", str(error), as_json=as_json)
-    except Refused as refusal:
-        _fail(
-            ExitCode.REFUSED,
-            refusal.type.value,
-            refusal.message,
-            as_json=as_json,
-            acknowledgements=refusal.acknowledgements,
-        )
-    except KeyboardInterrupt:
-        leave(130)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        leave(ExitCode.INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - a person gets one line, never a traceback
+        fail_with(error, as_json=as_json)
     if as_json:
-        sys.stdout.write(json.dumps(answer.document, ensure_ascii=False, indent=2) + "\n")
+        print_json(answer.document)
     else:
-        console().print(answer.text)
+        text = answer.text
+        _print(lambda: console().print(plain(text) if isinstance(text, str) else text))
     leave(answer.exit_code)
 
 
@@ -75,23 +96,76 @@ async def _awaited(action: Callable[[], Awaitable[Answer]]) -> Answer:
     return await action()
 
 
-def _fail(
+def fail_with(error: Exception, *, as_json: bool) -> NoReturn:
+    """Says in one line what went wrong and leaves with the exit code that belongs to it."""
+    match error:
+        case Refused():
+            fail(
+                ExitCode.REFUSED,
+                error.type.value,
+                error.message,
+                as_json=as_json,
+                acknowledgements=error.acknowledgements,
+            )
+        case BadInput():
+            fail(ExitCode.BAD_INPUT, "BadInput", str(error), as_json=as_json)
+        case Unreachable():
+            fail(ExitCode.UNREACHABLE, "Unreachable", str(error), as_json=as_json)
+        case _ if _is_outage(error):
+            reason = f"the server or the database failed: {type(error).__name__}: {error}; try again"
+            fail(ExitCode.UNREACHABLE, "Unreachable", reason, as_json=as_json)
+        case _:
+            reason = f"{type(error).__name__}: {error}; this is a defect, nothing you did"
+            fail(ExitCode.INTERNAL, "InternalError", reason, as_json=as_json)
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the libraries that talk to servers raised it; imported here since most commands never fail."""
+    from sqlalchemy.exc import DBAPIError
+    from temporalio.client import RPCTimeoutOrCancelledError
+    from temporalio.service import RPCError
+
+    return isinstance(error, DBAPIError | RPCError | RPCTimeoutOrCancelledError | OSError | TimeoutError)
+
+
+def fail(
     code: ExitCode, type: str, message: str, *, as_json: bool, acknowledgements: tuple[str, ...] = ()
 ) -> NoReturn:
+    """Prints one error, on stdout as JSON or on stderr as one line, and leaves."""
     if as_json:
-        error: dict[str, JsonValue] = {"type": type, "message": message}
+        error: dict[str, JsonValue] = {"type": type, "message": one_line(message)}
         if acknowledgements:
             error["acknowledgements"] = list(acknowledgements)
-        sys.stdout.write(json.dumps({"error": error}, ensure_ascii=False, indent=2) + "\n")
+        print_json({"error": error})
     else:
-        sys.stderr.write(f"{type}: {message}\n" if code is ExitCode.REFUSED else f"error: {message}\n")
-        for text in acknowledgements:
-            sys.stderr.write(f'  --acknowledge "{text}"\n')
+        label = type if code is ExitCode.REFUSED else "error"
+        lines = [f"{label}: {one_line(message)}"]
+        lines += [f'  --acknowledge "{one_line(text)}"' for text in acknowledgements]
+        _print(lambda: sys.stderr.write("\n".join(lines) + "\n"))
     leave(code)
+
+
+def print_json(document: JsonValue) -> None:
+    """Writes the one JSON document of a ``--json`` command."""
+    _print(lambda: sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n"))
+
+
+def _print(write: Callable[[], object]) -> None:
+    try:
+        write()
+    except BrokenPipeError:
+        _discard_output()
 
 
 def leave(code: int) -> NoReturn:
     """Ends the process at once: the SDK's runtime can abort a normal interpreter exit (sdk-python #300)."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:  # the reader has seen enough: `starter.py list | head -1`
+            _discard_output()
     os._exit(code)
+
+
+def _discard_output() -> None:
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open until the process ends

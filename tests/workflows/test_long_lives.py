@@ -1,0 +1,152 @@
+"""Across restarts and runs: the policy stays the one that was agreed to, and nothing is forgotten."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from closure.errors import RefusalType
+from closure.lifecycle import Outcome, Stage
+from closure.messages import CloseRequest
+from connectors.embedded import tables
+from deploy import server_config
+from deploy.temporal_server import start_local_server, stop_local_server
+from records.entries import EventType
+from tests.fakes.platform import Weather
+from tests.workflows.house import HouseBuilder, refusal, running_worker
+from workflows.search_attributes import CLOSURE_DEADLINE
+
+EVENTS_PER_RUN = 60
+
+
+async def test_a_restarted_worker_with_another_policy_does_not_change_a_running_closure(
+    houses: HouseBuilder,
+) -> None:
+    async with houses.open(with_worker=False) as house:
+        before = await house.account()
+        old = house.policies["alibaba-cloud"]
+        async with running_worker(house):
+            opened = await before.ready()
+        new = old.model_copy(
+            update={
+                "version": "of-tomorrow",
+                "silent_period": timedelta(days=1),
+                "entering_duration": timedelta(minutes=1),
+                "service_role": "AnotherRole",
+                "restart_advice": "other advice",
+            }
+        )
+        async with running_worker(house, policies={"alibaba-cloud": new}):
+            assert (await before.recheck()).plan_hash == opened.plan_hash
+            await before.confirm(plan_hash=opened.plan_hash)
+            await before.fast_forward(timedelta(minutes=5))
+            silent = await before.until(Stage.SILENT)
+            assert silent.policy_version == old.version
+            assert silent.silent_until is not None
+            assert silent.confirmed_at is not None
+            assert silent.silent_until - silent.confirmed_at >= old.silent_period + old.entering_duration
+            assert [row["id"] for row in await before.rows(tables.service_roles)] == [old.service_role]
+
+            after = await house.account()
+            assert (await after.close()).policy_version == "of-tomorrow"
+
+            await before.fast_forward(timedelta(days=2))
+            assert (await before.status()).stage is Stage.SILENT
+            await before.bill_late_usage()
+            await before.end_of_silence()
+            restored = await before.outcome()
+            assert restored.outcome is Outcome.RESTORED
+            assert restored.restart_advice == old.restart_advice
+
+
+@pytest.fixture
+async def forgetful_client(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Client]:
+    """A client of a server that suggests continue-as-new after a few events."""
+    monkeypatch.setitem(
+        server_config.DYNAMIC_CONFIG,
+        "limit.historyCount.suggestContinueAsNew",
+        EVENTS_PER_RUN,  # type: ignore[arg-type]
+    )
+    folder = tmp_path_factory.mktemp("forgetful")
+    server = await start_local_server(Path(folder))
+    yield await Client.connect(server.address, data_converter=pydantic_data_converter)
+    stop_local_server(folder)
+
+
+async def test_a_closure_that_continues_as_new_forgets_nothing(
+    houses: HouseBuilder, forgetful_client: Client
+) -> None:
+    async with houses.open(client=forgetful_client) as house:
+        closing = await house.account(
+            balance={"cash": "5.00"}, resources=[{"id": "vm", "product": "ecs", "renounceable": True}]
+        )
+        opened = await closing.ready()
+        draft_until = (await closing.until_event(EventType.CHECK_STARTED)).time + closing.policy.draft_lifetime
+        for _ in range(12):
+            await closing.recheck()
+        document = await closing.status()
+        assert document.run_id != opened.run_id
+        assert document.survey_number == 13
+        assert document.stage is Stage.READY
+        assert all(item.renounced for item in document.checklist)
+        # Continuing does not prolong the draft.
+        described = await closing.handle.describe()
+        deadline = described.typed_search_attributes[CLOSURE_DEADLINE]
+        assert abs(deadline - draft_until) < timedelta(seconds=2)
+
+        # Somebody opens it again by hand: a clear no, and the run goes on to its end.
+        again = CloseRequest(actor="u-1", proof_id="x", agree=True)
+        assert (await refusal(closing.update("close", again))).type == RefusalType.CLOSURE_ALREADY_OPEN
+
+        await closing.confirm(plan_hash=document.plan_hash)
+        await closing.fast_forward(timedelta(minutes=6))
+        await closing.until(Stage.SILENT)
+        await closing.end_of_silence()
+        assert (await closing.outcome()).outcome is Outcome.DELETED
+        trail = await house.records.trail(closing.closure_id)
+        assert trail is not None
+        assert trail.fault is None
+        keys = [event.key for event in trail.events]
+        assert len(keys) == len(set(keys))
+
+
+async def test_a_final_check_that_waits_for_weeks_continues_as_new_and_still_decides(
+    houses: HouseBuilder, forgetful_client: Client
+) -> None:
+    weather = Weather()
+    async with houses.open(client=forgetful_client, platforms=weather.over) as house:
+        closing = await house.account()
+        silent = await closing.silent()
+        weather.unreadable.add("billing")
+        await closing.end_of_silence()
+        await closing.until_event(EventType.FINAL_CHECK_WAITING)
+        await closing.fast_forward(closing.policy.final_check.retry_interval * 20)  # type: ignore[union-attr]
+        waiting = await closing.status()
+        assert waiting.stage is Stage.FINAL_CHECK
+        assert waiting.run_id != silent.run_id
+        weather.unreadable.clear()
+        await closing.handle.signal("recheck")
+        assert (await closing.outcome()).outcome is Outcome.DELETED
+
+
+async def test_no_recheck_is_lost_when_the_run_continues(
+    houses: HouseBuilder, forgetful_client: Client
+) -> None:
+    async with houses.open(client=forgetful_client) as house:
+        closing = await house.account()
+        await closing.ready()
+        for _ in range(10):
+            before = (await closing.status()).survey_number
+            # Two in a row: the second may arrive in the very task that continues the run.
+            await closing.handle.signal("recheck")
+            await closing.until(lambda document, before=before: document.survey_number > before)  # type: ignore[misc]
+            marker = (await closing.status()).survey_number
+            await closing.handle.signal("recheck")
+            await closing.until(
+                lambda document, marker=marker: document.survey_number > marker  # type: ignore[misc]
+            )
