@@ -117,4 +117,6 @@ def _unreachable(error: RPCError, address: str) -> Unreachable:
 
 
 def _credentials_refused(address: str) -> str:
-    return f"the Temporal server at {address} refused the credentials: check TEMPORAL_API_KEY and TLS settings"
+    return (
+        f"the Temporal server at {address} refused the credentials: check TEMPORAL_API_KEY and TLS settings"
+    )

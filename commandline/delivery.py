@@ -16,7 +16,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from closure.errors import Refused, RefusalType
+from closure.errors import RefusalType, Refused
 from closure.messages import StatusDocument
 from commandline.terminal import Unreachable
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from closure.accounts import AccountProfile
-from closure.errors import Refused, RefusalType
+from closure.errors import RefusalType, Refused
 from closure.policy import Policy, PolicyFault
 from commandline.database import record_engine
 from commandline.terminal import BadInput

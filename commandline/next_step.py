@@ -65,6 +65,8 @@ def _wait(document: StatusDocument, account: str) -> str:
     silent = document.stage is Stage.SILENT
     what = "The silent period" if silent else "The retention"
     until = document.silent_until if silent else document.delete_after
-    left = f", {spoken(document.remaining_seconds)} from now" if document.remaining_seconds is not None else ""
+    left = (
+        f", {spoken(document.remaining_seconds)} from now" if document.remaining_seconds is not None else ""
+    )
     when = f" until {spoken_time(until)}{left}" if until else ""
     return f"{what} lasts{when}; nobody can shorten or revoke it. Follow it: {STARTER} watch {account}"

@@ -56,7 +56,9 @@ PolicyName = Annotated[
         "--policy", metavar="P", help="Policy; by default the account's provider's.", callback=identifier
     ),
 ]
-ClosureMode = Annotated[Mode, typer.Option("--mode", help="Delete the account, or stop it and keep its data.")]
+ClosureMode = Annotated[
+    Mode, typer.Option("--mode", help="Delete the account, or stop it and keep its data.")
+]
 ClosureId = Annotated[
     str | None,
     typer.Option("--closure", metavar="ID", help="A closure other than the last.", callback=identifier),

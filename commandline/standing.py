@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from closure.errors import Refused, RefusalType
+from closure.errors import RefusalType, Refused
 from closure.messages import StatusDocument
 from commandline.connection import web_url
 from commandline.countdown import deadline, remaining_seconds

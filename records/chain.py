@@ -3,7 +3,7 @@
 An event's hash is SHA-256, in hex, of the canonical JSON of its columns but for the hash itself. The columns
 hold the hash of the event before (64 zeros before the first) and the closure's id, so that no event can be
 changed, moved, left out or taken over from another closure without a visible break. A cut tail shows by the
-count and the head hash in the closure's row. Who can rewrite every row and the head can forge a chain, so keep
+count and the head hash in the closure's row. Who can rewrite every row and the head can forge a chain: keep
 head hashes elsewhere too.
 """
 

@@ -139,7 +139,9 @@ class Closing:
     def policy(self) -> Policy:
         return self.house.policies[self.provider]
 
-    async def prove(self, user: str = "u-1", *, account_id: str | None = None, age: timedelta | None = None) -> str:
+    async def prove(
+        self, user: str = "u-1", *, account_id: str | None = None, age: timedelta | None = None
+    ) -> str:
         """A proof of identity, as a checked code leaves it in the record."""
         proof_id = uuid4().hex
         async with transaction(self.house.engine) as connection:
@@ -383,9 +385,7 @@ async def refusal(act: Awaitable[object]) -> ApplicationError:
 class HouseBuilder:
     """Opens houses in one folder on one server."""
 
-    def __init__(
-        self, client: Client, policies: Mapping[str, Policy], template: Path, folder: Path
-    ) -> None:
+    def __init__(self, client: Client, policies: Mapping[str, Policy], template: Path, folder: Path) -> None:
         self._client = client
         self._policies = policies
         self._template = template
@@ -424,7 +424,9 @@ class HouseBuilder:
 
 
 @asynccontextmanager
-async def running_worker(house: House, *, policies: Mapping[str, Policy] | None = None) -> AsyncIterator[None]:
+async def running_worker(
+    house: House, *, policies: Mapping[str, Policy] | None = None
+) -> AsyncIterator[None]:
     """A worker of the house in this process."""
     async with build_worker(
         house.client,

@@ -86,7 +86,9 @@ async def test_a_closure_that_continues_as_new_forgets_nothing(
             balance={"cash": "5.00"}, resources=[{"id": "vm", "product": "ecs", "renounceable": True}]
         )
         opened = await closing.ready()
-        draft_until = (await closing.until_event(EventType.CHECK_STARTED)).time + closing.policy.draft_lifetime
+        draft_until = (
+            await closing.until_event(EventType.CHECK_STARTED)
+        ).time + closing.policy.draft_lifetime
         for _ in range(12):
             await closing.recheck()
         document = await closing.status()

@@ -48,7 +48,9 @@ async def test_a_recheck_signal_of_any_content_never_sticks_the_closure(
         assert await closing.failed_tasks() == 0
 
 
-@pytest.mark.parametrize("content", ["no argument", "null", "empty object", "number", "text", "two arguments"])
+@pytest.mark.parametrize(
+    "content", ["no argument", "null", "empty object", "number", "text", "two arguments"]
+)
 async def test_a15_recheck_looks_again_whatever_it_carries(house: House, content: str) -> None:
     closing = await house.account()
     await closing.ready()

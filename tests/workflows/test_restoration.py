@@ -98,9 +98,7 @@ async def test_a23_a_bill_that_is_paid_before_the_final_check_does_not_restore(h
     await closing.bill_late_usage()
     async with transaction(house.engine) as connection:
         await connection.execute(
-            tables.bills.update()
-            .where(tables.bills.c.account_id == closing.account_id)
-            .values(status="paid")
+            tables.bills.update().where(tables.bills.c.account_id == closing.account_id).values(status="paid")
         )
     await closing.end_of_silence()
     assert (await closing.outcome()).outcome is Outcome.DELETED

@@ -1,0 +1,311 @@
+"""Proofs of identity: one-time codes, guesses at them, and what a proof may still be used for.
+
+Ages are wall clock against wall clock, never the clock of a closure. Codes are not stored, only their salted
+slow hashes. Every method may raise `database.DatabaseUnreachable`.
+"""
+
+import hmac
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from closure.errors import RefusalType, Refused
+from database.engine import reading, transaction
+from records.code_hash import hash_code, new_code, new_salt
+from records.entries import IdentityMethod, Proof
+from records.tables import record_challenges, record_guesses, record_proofs
+
+CODE_LIFETIME: Final = timedelta(minutes=10)
+GUESSES_PER_CHALLENGE: Final = 5
+GUESS_WINDOW: Final = timedelta(hours=24)
+WRONG_GUESSES_PER_USER: Final = 20
+"""In `GUESS_WINDOW`, over all the challenges of one user of one account."""
+WRONG_GUESSES_PER_ACCOUNT: Final = 100
+"""In `GUESS_WINDOW`, over all users of an account, also such as it doesn't have."""
+
+CODE_REFUSED_MESSAGE: Final = (
+    "this code is not accepted: it is wrong, expired or used, or there were too many guesses; ask for a new one: "
+    "`starter.py challenge ACCOUNT --as USER --method email_code` (after 20 wrong guesses, a day later)"
+)
+PROOF_REQUIRED_MESSAGE: Final = (
+    "prove your identity again: give --code with a code from "
+    "`starter.py challenge ACCOUNT --as USER --method email_code`, or --password-stdin"
+)
+
+
+def wall_clock() -> datetime:
+    """Now, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """A guess that was counted: its row, and the challenges whose codes it may match (none when capped)."""
+
+    guess_id: str
+    challenges: tuple[RowMapping, ...]
+    salt: str
+
+
+class IdentityRecords:
+    """Challenges, guesses and proofs. Needs the tables of `records.schema.MIGRATIONS`.
+
+    Args:
+        engine: the record's database.
+        clock: wall clock, with an offset.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime] = wall_clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def issue_code(self, account_id: str, user_id: str, method: IdentityMethod) -> str:
+        """A new code, valid for ten minutes and one use; the caller sends it and keeps it nowhere.
+
+        Earlier codes stay valid, and guesses that were counted stay counted.
+
+        Raises:
+            Refused: `IDENTITY_METHOD_REFUSED` for a method without codes.
+        """
+        if method is IdentityMethod.PASSWORD:
+            raise Refused(RefusalType.IDENTITY_METHOD_REFUSED, "a password needs no code")
+        code = new_code()
+        async with transaction(self._engine) as connection:
+            await _lock_account(connection, account_id)
+            now = self._clock()
+            unexpired = await _unexpired(connection, account_id, user_id, now)
+            salt = unexpired[0]["salt"] if unexpired else new_salt()
+            values = {
+                "challenge_id": uuid4().hex,
+                "account_id": account_id,
+                "user_id": user_id,
+                "method": method.value,
+                "salt": salt,
+                "code_hash": await hash_code(code, salt),
+                "guesses": 0,
+                "issued_at": now,
+                "expires_at": now + CODE_LIFETIME,
+                "used_at": None,
+            }
+            await connection.execute(insert(record_challenges).values(values))
+        return code
+
+    async def prove_by_code(self, account_id: str, user_id: str, code: str) -> Proof:
+        """A proof for who knows one of the user's unexpired, unused codes; the code is used up.
+
+        The answer and the work are the same whether the user exists or not.
+
+        Raises:
+            Refused: `CODE_REFUSED`, always with the same message.
+        """
+        guess = await self._count_guess(account_id, user_id)
+        # Always exactly one slow hash, so that the time taken tells nothing.
+        guessed_hash = await hash_code(code.strip(), guess.salt)
+        matches = [
+            challenge
+            for challenge in guess.challenges
+            if hmac.compare_digest(str(challenge["code_hash"]), guessed_hash)
+        ]
+        proof = await self._use_up(matches[0], guess.guess_id) if matches else None
+        if proof is None:
+            raise Refused(RefusalType.CODE_REFUSED, CODE_REFUSED_MESSAGE)
+        return proof
+
+    async def record_proof(self, account_id: str, user_id: str, method: IdentityMethod) -> Proof:
+        """A proof for a user whose identity was verified elsewhere, such as by password."""
+        async with transaction(self._engine) as connection:
+            return await _insert_proof(connection, account_id, user_id, method, self._clock())
+
+    async def consume(
+        self, proof_id: str, account_id: str, user_id: str, closure_id: str, max_age: timedelta
+    ) -> Proof:
+        """Binds a proof to a closure, once and for all; again for the same closure is fine at any age.
+
+        Whether the user's acts on the closure are still authorised is `require_valid`'s question.
+
+        Raises:
+            Refused: `IDENTITY_PROOF_REQUIRED` for an unknown proof, another account's or user's, one that
+                another closure has used, or one that was older than `max_age` before it was used.
+        """
+        async with transaction(self._engine) as connection:
+            row = await _proof_row(connection, proof_id)
+            if row is None or (row["account_id"], row["user_id"]) != (account_id, user_id):
+                raise _proof_required()
+            if row["closure_id"] == closure_id:
+                return _proof_of(row)
+            if row["closure_id"] is not None or self._clock() - row["created_at"] > max_age:
+                raise _proof_required()
+            bound = await connection.execute(
+                update(record_proofs)
+                .where(record_proofs.c.proof_id == proof_id, record_proofs.c.closure_id.is_(None))
+                .values(closure_id=closure_id)
+            )
+            if bound.rowcount != 1:
+                raise _proof_required()
+            return _proof_of({**row, "closure_id": closure_id})
+
+    async def require_valid(self, closure_id: str, account_id: str, user_id: str, max_age: timedelta) -> None:
+        """Passes while the user's newest proof for the closure is at most `max_age` old.
+
+        Raises:
+            Refused: `IDENTITY_PROOF_REQUIRED`.
+        """
+        newest = select(func.max(record_proofs.c.created_at)).where(
+            record_proofs.c.closure_id == closure_id,
+            record_proofs.c.account_id == account_id,
+            record_proofs.c.user_id == user_id,
+        )
+        async with reading(self._engine) as connection:
+            created_at: datetime | None = await connection.scalar(newest)
+        if created_at is None or self._clock() - created_at > max_age:
+            raise _proof_required()
+
+    async def discard_expired(self) -> None:
+        """Deletes challenges that have expired and guesses that no longer count; proofs are evidence and stay."""
+        now = self._clock()
+        async with transaction(self._engine) as connection:
+            await connection.execute(delete(record_challenges).where(record_challenges.c.expires_at <= now))
+            await connection.execute(
+                delete(record_guesses).where(record_guesses.c.guessed_at <= now - GUESS_WINDOW)
+            )
+
+    async def _count_guess(self, account_id: str, user_id: str) -> _Guess:
+        """Counts the guess before anything is compared: parallel guesses can't pass a cap together."""
+        guess_id = uuid4().hex
+        nothing = _Guess(guess_id, (), new_salt())
+        if not (_storable(account_id) and _storable(user_id)):
+            return nothing
+        async with transaction(self._engine) as connection:
+            await _lock_account(connection, account_id)
+            now = self._clock()
+            if await _capped(connection, account_id, user_id, now):
+                return nothing
+            values = {
+                "guess_id": guess_id,
+                "account_id": account_id,
+                "user_id": user_id,
+                "guessed_at": now,
+            }
+            await connection.execute(insert(record_guesses).values(values))
+            challenges = tuple(
+                row
+                for row in await _unexpired(connection, account_id, user_id, now)
+                if row["used_at"] is None and row["guesses"] < GUESSES_PER_CHALLENGE
+            )
+            if not challenges:
+                return nothing
+            await connection.execute(
+                update(record_challenges)
+                .where(record_challenges.c.challenge_id.in_([row["challenge_id"] for row in challenges]))
+                .values(guesses=record_challenges.c.guesses + 1)
+            )
+            return _Guess(guess_id, challenges, challenges[0]["salt"])
+
+    async def _use_up(self, challenge: RowMapping, guess_id: str) -> Proof | None:
+        """The proof; None when the same code was used at the same moment."""
+        now = self._clock()
+        async with transaction(self._engine) as connection:
+            used = await connection.execute(
+                update(record_challenges)
+                .where(
+                    record_challenges.c.challenge_id == challenge["challenge_id"],
+                    record_challenges.c.used_at.is_(None),
+                )
+                .values(used_at=now)
+            )
+            if used.rowcount != 1:
+                return None
+            await connection.execute(delete(record_guesses).where(record_guesses.c.guess_id == guess_id))
+            return await _insert_proof(
+                connection,
+                challenge["account_id"],
+                challenge["user_id"],
+                IdentityMethod(challenge["method"]),
+                now,
+            )
+
+
+async def _lock_account(connection: AsyncConnection, account_id: str) -> None:
+    """Serialises what counts guesses on an account. On SQLite the transaction already does."""
+    if connection.dialect.name == "postgresql":
+        number = zlib.crc32(account_id.encode())
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext('record_guesses'), :number)"),
+            {"number": number - 2**31},
+        )
+
+
+async def _capped(connection: AsyncConnection, account_id: str, user_id: str, now: datetime) -> bool:
+    counted = await connection.execute(
+        select(record_guesses.c.user_id, func.count())
+        .where(record_guesses.c.account_id == account_id, record_guesses.c.guessed_at > now - GUESS_WINDOW)
+        .group_by(record_guesses.c.user_id)
+    )
+    by_user: dict[str, int] = {user: count for user, count in counted.tuples()}
+    return (
+        by_user.get(user_id, 0) >= WRONG_GUESSES_PER_USER
+        or sum(by_user.values()) >= WRONG_GUESSES_PER_ACCOUNT
+    )
+
+
+async def _unexpired(
+    connection: AsyncConnection, account_id: str, user_id: str, now: datetime
+) -> tuple[RowMapping, ...]:
+    """The user's challenges that have not expired, newest first; they all have one salt."""
+    query = (
+        select(record_challenges)
+        .where(
+            record_challenges.c.account_id == account_id,
+            record_challenges.c.user_id == user_id,
+            record_challenges.c.expires_at > now,
+        )
+        .order_by(record_challenges.c.issued_at.desc())
+    )
+    return tuple((await connection.execute(query)).mappings().all())
+
+
+async def _insert_proof(
+    connection: AsyncConnection, account_id: str, user_id: str, method: IdentityMethod, now: datetime
+) -> Proof:
+    proof = Proof(proof_id=uuid4().hex, account_id=account_id, user_id=user_id, method=method, created_at=now)
+    await connection.execute(
+        insert(record_proofs).values(
+            proof_id=proof.proof_id,
+            account_id=account_id,
+            user_id=user_id,
+            method=method.value,
+            created_at=proof.created_at,
+            closure_id=None,
+        )
+    )
+    return proof
+
+
+async def _proof_row(connection: AsyncConnection, proof_id: str) -> RowMapping | None:
+    if not _storable(proof_id):
+        return None
+    query = select(record_proofs).where(record_proofs.c.proof_id == proof_id).with_for_update()
+    return (await connection.execute(query)).mappings().one_or_none()
+
+
+def _proof_of(row: Mapping[str, str | datetime | None] | RowMapping) -> Proof:
+    return Proof.model_validate(dict(row))
+
+
+def _storable(identifier: str) -> bool:
+    """Whether any row can have it: no NUL, nothing that isn't UTF-8, no longer than a column."""
+    return (
+        len(identifier) <= 200
+        and "\0" not in identifier
+        and not any("\ud800" <= character <= "\udfff" for character in identifier)
+    )
+
+
+def _proof_required() -> Refused:
+    return Refused(RefusalType.IDENTITY_PROOF_REQUIRED, PROOF_REQUIRED_MESSAGE)
