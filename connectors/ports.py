@@ -115,7 +115,7 @@ class AccessControl(Protocol):
         ...
 
     async def close(self, account_id: str, *, key: str, time: datetime) -> None:
-        """The last act: removes bills, contact details, users and credentials; the account is closed for good.
+        """The last act: bills, contact details, users and credentials go; the account is closed for good.
 
         Message bodies sent to the account are blanked.
         """
