@@ -1,4 +1,4 @@
-"""What a command needs of the installation: settings, policies, the record, and the adopter's world by its ports."""
+"""What a command needs of the installation: settings, policies, the record and the adopter's world by its ports."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from closure.accounts import AccountProfile
 from closure.errors import RefusalType, Refused
 from closure.policy import Policy, PolicyFault
-from commandline.database import record_engine
+from commandline.database import read_settings, record_engine
 from commandline.terminal import BadInput
 from connectors.ports import Billing, DataStores, Directory, InventorySource, Messages
 from records.closures import ClosureRecords
@@ -62,7 +62,7 @@ class Installation:
         """The connectors; imported here, since most commands need none."""
         from connectors.embedded import EmbeddedPlatform
 
-        platform = await EmbeddedPlatform.connect(self.engine)
+        platform = EmbeddedPlatform.connect(self.engine)
         return AccountPorts(
             directory=platform.directory,
             billing=platform.billing,
@@ -92,8 +92,9 @@ async def open_installation() -> AsyncIterator[Installation]:
     """Opens the database for one command.
 
     Raises:
+        BadInput: a setting can't be right.
         Unreachable: the database can't be used.
     """
-    settings = Settings()
-    async with record_engine() as engine:
+    settings = read_settings()
+    async with record_engine(settings) as engine:
         yield Installation(engine, settings)
