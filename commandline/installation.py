@@ -1,4 +1,4 @@
-"""What a command needs of the installation: settings, policies, the record and the adopter's world by its ports."""
+"""What a command needs: settings, policies, the record, and the adopter's world by its ports."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
