@@ -91,11 +91,8 @@ class IdentityActivities:
         closure = request.closure
         profile = await self._directory.profile(closure.account_id)
         _require_open_account(profile)
-        if closure.mode not in policy.modes:
-            raise Refused(
-                RefusalType.MODE_NOT_OFFERED, f"policy {policy.name} does not offer mode {closure.mode.value}"
-            )
-        _require_kind(policy, profile)
+        policy.require_mode(closure.mode)
+        policy.require_kind(profile.kind)
         await self._require_role(policy, closure.account_id, request.request.actor)
         await self._identity.consume(
             request.request.proof_id,
@@ -189,17 +186,6 @@ def _require_open_account(profile: AccountProfile) -> None:
         raise Refused(RefusalType.ACCOUNT_CLOSED, "the account is closed for good")
     if profile.access is not Access.OPEN:
         raise Refused(RefusalType.CLOSURE_ALREADY_OPEN, "the account is already stopped by another closure")
-
-
-def _require_kind(policy: Policy, profile: AccountProfile) -> None:
-    contact = policy.eligibility.refused_kinds.get(profile.kind)
-    if contact is not None:
-        raise Refused(RefusalType.ACCOUNT_KIND_REFUSED, contact)
-    if profile.kind not in policy.eligibility.kinds:
-        raise Refused(
-            RefusalType.ACCOUNT_KIND_REFUSED,
-            f"policy {policy.name} does not close accounts of kind {profile.kind}",
-        )
 
 
 def _as_refusal(refused: Refused) -> Refusal:

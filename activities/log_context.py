@@ -12,12 +12,12 @@ _CARRIED = (("closure_id", "closure_id"), ("account_id", "account"))
 class LogContextInterceptor(Interceptor):
     """Worker interceptor: binds closure_id, account, activity and attempt for the time of an activity."""
 
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _LogContextInbound(next)
 
 
 class _LogContextInbound(ActivityInboundInterceptor):
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ANN401 - the SDK's signature
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: ANN401 - the SDK's signature
         info = activity.info()
         fields: dict[str, str | int] = {"activity": info.activity_type, "attempt": info.attempt}
         for argument in input.args:

@@ -24,12 +24,12 @@ def as_application_error(refused: Refused) -> ApplicationError:
 class RefusalInterceptor(Interceptor):
     """Worker interceptor: `Refused` leaves every activity as an `ApplicationError` of its type."""
 
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _RefusalInbound(next)
 
 
 class _RefusalInbound(ActivityInboundInterceptor):
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ANN401 - the SDK's signature
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: ANN401 - the SDK's signature
         try:
             return await super().execute_activity(input)
         except Refused as refused:

@@ -1,7 +1,8 @@
 """The system check: every source read at the same time, one result (A14, A15)."""
 
 import asyncio
-from collections.abc import Awaitable
+import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ SOURCE_TIMEOUT = timedelta(seconds=60)
 HEARTBEAT_INTERVAL = timedelta(seconds=5)
 
 Reading = TypeVar("Reading")
+logger = logging.getLogger(__name__)
 
 
 class SurveyActivities:
@@ -47,7 +49,14 @@ class SurveyActivities:
             raise RuntimeError(f"the record has no closure {request.closure_id}")
         policy = Policy.model_validate_json(await self._records.policy_snapshot(request.closure_id))
         mode = closure.document.mode
-        facts = await self.read_facts(request.account_id)
+        facts = await read_facts(
+            self._directory,
+            self._billing,
+            self._inventory,
+            self._data_stores,
+            request.account_id,
+            report=activity.heartbeat,
+        )
         items = evaluate(policy, facts, request.time, mode)
         plan = make_plan(policy, facts, items, mode)
         await self._records.save_plan(request.closure_id, plan.plan_hash, plan.model_dump_json())
@@ -60,28 +69,6 @@ class SurveyActivities:
             unrecoverable=unrecoverable_ids(plan),
         )
 
-    async def read_facts(self, account_id: str) -> SurveyFacts:
-        """All sources at once. One that fails is None: unknown, never empty."""
-        progress = _Progress()
-        profile = await self._directory.profile(account_id)
-        pulse = asyncio.create_task(progress.beat())
-        try:
-            statement, inventory, relationships, stores = await asyncio.gather(
-                progress.watch(Source.BILLING, self._billing.statement(account_id)),
-                progress.watch(Source.INVENTORY, self._inventory.inventory(account_id)),
-                progress.watch(Source.RELATIONSHIPS, self._directory.relationships(account_id)),
-                progress.watch(Source.DATA_STORES, self._data_stores.stores(account_id)),
-            )
-        finally:
-            pulse.cancel()
-        return SurveyFacts(
-            profile=profile,
-            statement=statement,
-            inventory=inventory,
-            relationships=relationships,
-            stores=stores,
-        )
-
     async def _changes(self, request: SurveyRequest, plan: Plan) -> tuple[str, ...]:
         if request.previous_plan_hash in (None, plan.plan_hash):
             return ()
@@ -91,10 +78,50 @@ class SurveyActivities:
         return difference(Plan.model_validate_json(content), plan)
 
 
-class _Progress:
-    """Which sources have answered; sent as the activity's heartbeat."""
+def _to_nobody(progress: SurveyProgress) -> None:
+    return
 
-    def __init__(self) -> None:
+
+async def read_facts(
+    directory: Directory,
+    billing: Billing,
+    inventory: InventorySource,
+    data_stores: DataStores,
+    account_id: str,
+    *,
+    report: Callable[[SurveyProgress], None] = _to_nobody,
+) -> SurveyFacts:
+    """All sources at once. One that fails is None: unknown, never empty.
+
+    Raises:
+        Refused: `ACCOUNT_NOT_FOUND`.
+    """
+    progress = _Progress(report)
+    profile = await directory.profile(account_id)
+    pulse = asyncio.create_task(progress.beat())
+    try:
+        statement, things, relationships, stores = await asyncio.gather(
+            progress.watch(Source.BILLING, billing.statement(account_id)),
+            progress.watch(Source.INVENTORY, inventory.inventory(account_id)),
+            progress.watch(Source.RELATIONSHIPS, directory.relationships(account_id)),
+            progress.watch(Source.DATA_STORES, data_stores.stores(account_id)),
+        )
+    finally:
+        pulse.cancel()
+    return SurveyFacts(
+        profile=profile,
+        statement=statement,
+        inventory=things,
+        relationships=relationships,
+        stores=stores,
+    )
+
+
+class _Progress:
+    """Which sources have answered (A14)."""
+
+    def __init__(self, report: Callable[[SurveyProgress], None]) -> None:
+        self._tell = report
         self._running: dict[Source, None] = {}
         self._done: dict[Source, None] = {}
 
@@ -104,7 +131,7 @@ class _Progress:
         try:
             return await asyncio.wait_for(reading, SOURCE_TIMEOUT.total_seconds())
         except Exception as error:  # noqa: BLE001 - any failure of any connector means: unknown
-            activity.logger.warning("source %s could not be read: %s", source.value, type(error).__name__)
+            logger.warning("source %s could not be read: %s", source.value, type(error).__name__)
             return None
         finally:
             del self._running[source]
@@ -117,4 +144,4 @@ class _Progress:
             self._report()
 
     def _report(self) -> None:
-        activity.heartbeat(SurveyProgress(done=tuple(self._done), running=tuple(self._running)))
+        self._tell(SurveyProgress(done=tuple(self._done), running=tuple(self._running)))

@@ -19,6 +19,7 @@ class RefusalType(StrEnum):
     CLOSURE_ENDED = "ClosureEnded"
     CLOSURE_NOT_FOUND = "ClosureNotFound"
     CODE_REFUSED = "CodeRefused"
+    FAST_FORWARD_REFUSED = "FastForwardRefused"
     IDENTITY_METHOD_REFUSED = "IdentityMethodRefused"
     IDENTITY_PROOF_REQUIRED = "IdentityProofRequired"
     INVALID_REASON = "InvalidReason"

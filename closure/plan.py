@@ -140,7 +140,8 @@ def make_plan(policy: Policy, facts: SurveyFacts, items: tuple[ChecklistItem, ..
 def unrecoverable_ids(plan: Plan) -> tuple[str, ...]:
     """Item ids of what is lost for good once entering has begun, even if all is restored (A26).
 
-    Where no check yielded an item, the id is ``resources/ID``, ``subscriptions/ID``, ``balance`` or ``promo``.
+    Where no check yielded an item, the id is ``resources/ID``, ``subscriptions/ID``, ``balance`` or
+    ``promo``.
     """
     released = _item_ids(plan, Inspects.RESOURCES)
     cancelled = _item_ids(plan, Inspects.SUBSCRIPTIONS)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, StrictBool, ValidationError
 
 from closure.accounts import Channel, RelationshipRole, RelationshipType
 from closure.duration import Duration
+from closure.errors import RefusalType, Refused
 from closure.lifecycle import Mode
 from closure.messages import IdentityMethod
 from closure.model import Model
@@ -194,6 +195,25 @@ class Policy(Model):
     def inspected(self) -> dict[str, Inspects]:
         """What each check looks at, by check id."""
         return {check.id: check.inspects for check in self.checks}
+
+    def require_mode(self, mode: Mode) -> None:
+        """Raises `Refused` (`MODE_NOT_OFFERED`) unless the policy offers the mode."""
+        if mode not in self.modes:
+            offered = " or ".join(self.modes)
+            raise Refused(
+                RefusalType.MODE_NOT_OFFERED,
+                f"policy {self.name} does not offer mode {mode}; it offers {offered}",
+            )
+
+    def require_kind(self, kind: str) -> None:
+        """Raises `Refused` (`ACCOUNT_KIND_REFUSED`), saying whom to ask, for a kind not closed here (T2)."""
+        contact = self.eligibility.refused_kinds.get(kind)
+        if contact is not None:
+            raise Refused(RefusalType.ACCOUNT_KIND_REFUSED, contact)
+        if kind not in self.eligibility.kinds:
+            raise Refused(
+                RefusalType.ACCOUNT_KIND_REFUSED, f"policy {self.name} does not close accounts of kind {kind}"
+            )
 
     def missing_consent(
         self, kind: str, mode: Mode, agree: bool, acknowledgements: tuple[str, ...]

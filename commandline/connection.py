@@ -43,7 +43,7 @@ async def connect() -> Client:
 
 
 def connect_config() -> ClientConnectConfig:
-    """The environment's and the profile's settings; `make up` fills in the address and namespace they lack."""
+    """The environment's and the profile's settings; what they lack is read from what `make up` left."""
     try:
         config = ClientConfig.load_client_connect_config()
     except RuntimeError as error:  # the SDK's ConfigError, which has no public name

@@ -1,5 +1,6 @@
 """Delivers a customer's words to the closure's workflow, and reads every way in which that can go wrong."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from temporalio.client import (
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateStage,
 )
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -20,8 +23,10 @@ from closure.errors import RefusalType, Refused
 from closure.messages import StatusDocument
 from commandline.terminal import Unreachable
 
-ANSWER_DEADLINE = timedelta(seconds=20)
-"""How long an act may take to be answered; with no worker the call would hang."""
+ACCEPTANCE_DEADLINE = timedelta(seconds=20)
+"""How long a worker may take to accept an act; with no worker the call would hang."""
+ANSWER_DEADLINE = timedelta(minutes=6)
+"""How long an accepted act may take: it may contain a system check of minutes (A14)."""
 QUERY_DEADLINE = timedelta(seconds=6)
 SIGNAL_DEADLINE = timedelta(seconds=10)
 
@@ -65,14 +70,31 @@ async def send_update(
     """
     handle = client.get_workflow_handle(workflow_id)
     with answers_read(f"the closure did not take `{update}` in time"):
-        document: StatusDocument = await handle.execute_update(
-            update,
-            request,
-            id=update_id,
-            result_type=StatusDocument,
-            rpc_timeout=ANSWER_DEADLINE,
+        return await answer_to(
+            await handle.start_update(
+                update,
+                request,
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                id=update_id,
+                result_type=StatusDocument,
+                rpc_timeout=ACCEPTANCE_DEADLINE,
+            )
         )
-        return document
+
+
+async def answer_to(update: WorkflowUpdateHandle[StatusDocument]) -> StatusDocument:
+    """Waits for what became of an accepted update.
+
+    Raises:
+        Unreachable: it goes on and on.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_DEADLINE.total_seconds()):
+            return await update.result()
+    except TimeoutError as error:
+        raise Unreachable(
+            "it was accepted and goes on, but is not done yet; look with `starter.py status`"
+        ) from error
 
 
 async def send_recheck(client: Client, workflow_id: str) -> None:
@@ -116,11 +138,11 @@ def refusal_of(cause: BaseException) -> Refused | Unreachable | NoWorkflow:
     if cause.type in _ENDED_UNDERWAY:
         return NoWorkflow(cause.message)
     try:
-        type = RefusalType(cause.type or "")
+        rule = RefusalType(cause.type or "")
     except ValueError:
         # A worker of another version: its rule has no name here, its sentence still says why.
-        type = RefusalType.MALFORMED_INPUT
-    return Refused(type, cause.message, acknowledgements=_acknowledgements(cause))
+        rule = RefusalType.MALFORMED_INPUT
+    return Refused(rule, cause.message, acknowledgements=_acknowledgements(cause))
 
 
 def _acknowledgements(cause: ApplicationError) -> tuple[str, ...]:

@@ -31,8 +31,10 @@ def next_steps(document: StatusDocument) -> tuple[str, ...]:
             return (_wait(document, account),)
         case Stage.FINAL_CHECK:
             return (
-                f"Billing decides; unreadable or unfinished billing is looked at again. Look now: "
-                f"{STARTER} recheck {account}",
+                (
+                    "Billing decides; unreadable or unfinished billing is looked at again. "
+                    f"Look now: {STARTER} recheck {account}"
+                ),
             )
         case Stage.RESTORING | Stage.DELETING:
             return (f"It ends by itself. Follow it: {STARTER} watch {account}",)
@@ -48,7 +50,8 @@ def _unblock(checklist: tuple[ChecklistItem, ...], account: str) -> tuple[str, .
     steps = []
     if any(item.category is ItemCategory.RENOUNCEABLE for item in blocking):
         steps.append(
-            f"Give up what is renounceable (risk!): {STARTER} renounce {account} --all --as USER --accept-risk"
+            "Give up what is renounceable (risk!): "
+            f"{STARTER} renounce {account} --all --as USER --accept-risk"
         )
     if any(item.category is ItemCategory.MANUAL for item in blocking):
         steps.append(

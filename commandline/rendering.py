@@ -112,7 +112,10 @@ def _facts(document: StatusDocument, note: str) -> Table:
         rows.append(
             (
                 "refund",
-                f"{refund.amount} {refund.currency}: {refund.status.value}, due by {spoken_time(refund.due_by)}",
+                (
+                    f"{refund.amount} {refund.currency}: {refund.status.value}, "
+                    f"due by {spoken_time(refund.due_by)}"
+                ),
             )
         )
     if document.web_url:
