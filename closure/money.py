@@ -6,16 +6,36 @@ from functools import cache
 from typing import Annotated, Self
 
 import pycountry
-from babel.numbers import get_currency_precision
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-_DECIMAL_STRING = re.compile(r"-?\d{1,15}(\.\d{1,6})?")
+_DECIMAL_STRING = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
+
+# ISO 4217's own column of minor units. Locale data differs: it drops decimals that prices seldom show.
+_USUAL_DECIMALS = 2
+_BY_DECIMALS: dict[int, tuple[str, ...]] = {
+    0: (
+        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"),
+        *("VND", "VUV", "XAF", "XOF", "XPF"),
+    ),
+    3: ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"),
+    4: ("CLF", "UYW"),
+}
+_DECIMALS = {code: decimals for decimals, codes in _BY_DECIMALS.items() for code in codes}
+_WITHOUT_MINOR_UNIT = frozenset(
+    {"XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX"}
+)
+"""Metals, bond units, drawing rights, test codes and "no currency"."""
 
 
 @cache
 def is_currency(code: str) -> bool:
-    """Whether `code` is an ISO 4217 alphabetic code (upper case)."""
-    return len(code) == 3 and code.isupper() and pycountry.currencies.get(alpha_3=code) is not None
+    """Whether `code` is an ISO 4217 alphabetic code (upper case) of a currency with minor units."""
+    return (
+        len(code) == 3
+        and code.isupper()
+        and code not in _WITHOUT_MINOR_UNIT
+        and pycountry.currencies.get(alpha_3=code) is not None
+    )
 
 
 @cache
@@ -27,7 +47,7 @@ def currency_decimals(code: str) -> int:
     """
     if not is_currency(code):
         raise ValueError(f"{code!r} is not an ISO 4217 currency code")
-    return get_currency_precision(code)
+    return _DECIMALS.get(code, _USUAL_DECIMALS)
 
 
 def _checked_currency(code: str) -> str:
@@ -99,4 +119,9 @@ class Money(BaseModel):
 def format_minor(minor: int, currency: str) -> str:
     """Minor units as a decimal string: ``format_minor(1820, "USD") == "18.20"``."""
     decimals = currency_decimals(currency)
-    return f"{Decimal(minor).scaleb(-decimals):.{decimals}f}"
+    if decimals == 0:
+        return str(minor)
+    sign = "-" if minor < 0 else ""
+    # Integers only: decimal arithmetic rounds at its context's precision.
+    whole, fraction = divmod(abs(minor), 10**decimals)
+    return f"{sign}{whole}.{fraction:0{decimals}d}"
