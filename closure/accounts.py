@@ -1,6 +1,9 @@
 """What the engine knows of an account: facts as its sources report them, without contact details."""
 
 from enum import StrEnum
+from typing import Self
+
+from pydantic import model_validator
 
 from closure.model import Instant, WireModel
 from closure.money import Currency, Money
@@ -110,11 +113,20 @@ class Inventory(WireModel):
 
 
 class Relationship(WireModel):
-    """A tie to other accounts. A partner relationship has no role."""
+    """A tie to other accounts. A partner relationship needs no role.
+
+    Any other without a role is refused: no check would find it, so its source has to count as unreadable.
+    """
 
     relationship_id: str
     type: RelationshipType
     role: RelationshipRole | None = None
+
+    @model_validator(mode="after")
+    def _has_its_role(self) -> Self:
+        if self.role is None and self.type is not RelationshipType.PARTNER:
+            raise ValueError(f"a {self.type} relationship needs a role")
+        return self
 
 
 class DataStore(WireModel):

@@ -30,7 +30,11 @@ def format_duration(duration: timedelta) -> str:
 
 
 def _accept(value: object) -> timedelta:
-    return value if isinstance(value, timedelta) else parse_duration(value)
+    if not isinstance(value, timedelta):
+        return parse_duration(value)
+    if value < timedelta(0) or value.microseconds:
+        raise ValueError("must be whole seconds, zero or more")
+    return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(_accept), PlainSerializer(format_duration, return_type=str)]

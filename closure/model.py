@@ -19,8 +19,15 @@ class WireModel(BaseModel):
 
 
 def to_utc(moment: datetime) -> datetime:
-    """The same instant in UTC."""
-    return moment.astimezone(UTC)
+    """The same instant in UTC.
+
+    Raises:
+        ValueError: UTC has no such year.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must be within the years 1 to 9999 in UTC") from error
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(to_utc)]
