@@ -1,0 +1,149 @@
+"""Small accounts and policies for tests that name every fact they depend on."""
+
+from functools import cache
+from pathlib import Path
+
+from closure.accounts import (
+    Access,
+    AccountProfile,
+    Bill,
+    BillingStatement,
+    CreditNote,
+    DataStore,
+    Inventory,
+    Relationship,
+    Resource,
+    Subscription,
+)
+from closure.checks import evaluate
+from closure.lifecycle import Mode
+from closure.messages import ChecklistItem, ItemCategory, StatusDocument
+from closure.money import Money
+from closure.policy import Policy, parse_policy
+from closure.survey import SurveyFacts
+from tests.unit.strategies import NOW
+
+POLICY_FOLDER = Path(__file__).resolve().parents[2] / "policies"
+
+ACME = """\
+name = "acme"
+version = "1"
+provider = "acme"
+modes = ["delete"]
+draft_lifetime = "1d"
+restart_advice = "Start again."
+
+[eligibility]
+kinds = ["standard"]
+roles = ["owner"]
+
+[identity]
+methods = ["password"]
+proof_lifetime = "30m"
+
+[messages.closure_deleted.en]
+email = "Account {account_id} is gone."
+sms = "Gone."
+"""
+"""The smallest policy that is allowed."""
+
+
+def acme(addition: str = "", **replacements: str) -> Policy:
+    """`ACME` with more TOML at its end and top-level keys set before it, each to TOML text."""
+    return parse_policy(acme_text(addition, **replacements), "acme.toml")
+
+
+def acme_text(addition: str = "", **replacements: str) -> str:
+    lines = [line for line in ACME.splitlines() if line.split(" = ")[0] not in replacements]
+    return "\n".join([*(f"{key} = {value}" for key, value in replacements.items()), *lines, addition])
+
+
+def check_text(inspects: str, disposition: str, *, id: str = "thing", more: str = "") -> str:
+    """One check in TOML."""
+    return (
+        f'[[checks]]\nid = "{id}"\nrule = "X1"\ninspects = "{inspects}"\ndisposition = "{disposition}"\n'
+        f'title = "Something"\nhow_to = "Do it."\n{more}\n'
+    )
+
+
+@cache
+def alibaba_cloud() -> Policy:
+    """The policy that ships with the program."""
+    text = (POLICY_FOLDER / "alibaba-cloud.toml").read_text(encoding="utf-8")
+    return parse_policy(text, "alibaba-cloud.toml")
+
+
+def amount(text: str, currency: str = "USD") -> Money:
+    return Money.parse(text, currency)
+
+
+def statement(
+    cash: str = "0",
+    *,
+    promo: str = "0",
+    currency: str = "USD",
+    bills: tuple[Bill, ...] = (),
+    credit_notes: tuple[CreditNote, ...] = (),
+) -> BillingStatement:
+    return BillingStatement(
+        cash=amount(cash, currency), promo=amount(promo, currency), bills=bills, credit_notes=credit_notes
+    )
+
+
+def account(
+    billing: BillingStatement | None = None,
+    *,
+    resources: tuple[Resource, ...] = (),
+    subscriptions: tuple[Subscription, ...] = (),
+    domains: tuple[str, ...] = (),
+    icp_filings: tuple[str, ...] = (),
+    relationships: tuple[Relationship, ...] = (),
+    stores: tuple[DataStore, ...] = (),
+) -> SurveyFacts:
+    """Facts of an account in which every source could be read; by default there is nothing."""
+    billing = billing or statement()
+    return SurveyFacts(
+        profile=AccountProfile(
+            account_id="ali-1",
+            provider="alibaba-cloud",
+            kind="standard",
+            currency=billing.cash.currency,
+            access=Access.OPEN,
+        ),
+        statement=billing,
+        inventory=Inventory(
+            resources=resources, subscriptions=subscriptions, domains=domains, icp_filings=icp_filings
+        ),
+        relationships=relationships,
+        stores=stores,
+    )
+
+
+def checklist(
+    found: SurveyFacts, policy: Policy | None = None, mode: Mode = Mode.DELETE
+) -> tuple[ChecklistItem, ...]:
+    """What the checks find at `NOW`; by default Alibaba Cloud's."""
+    return evaluate(policy or alibaba_cloud(), found, NOW, mode)
+
+
+def item(
+    item_id: str = "thing/1", category: ItemCategory = ItemCategory.MANUAL, **fields: str | bool
+) -> ChecklistItem:
+    defaults: dict[str, str | bool] = {"check": "thing", "title": "Something", "how_to": "Do it."}
+    return ChecklistItem.model_validate({"item_id": item_id, "category": category, **defaults, **fields})
+
+
+def status(**fields: object) -> StatusDocument:
+    """A status document; by default of a closure that is being checked."""
+    defaults: dict[str, object] = {
+        "closure_id": "c-1",
+        "account_id": "ali-1",
+        "provider": "alibaba-cloud",
+        "policy": "alibaba-cloud",
+        "policy_version": "2026-11-01",
+        "mode": "delete",
+        "stage": "checking",
+        "workflow_id": "closure/alibaba-cloud/ali-1",
+        "run_id": "run-1",
+    }
+    return StatusDocument.model_validate({**defaults, **fields})
