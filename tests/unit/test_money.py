@@ -107,8 +107,8 @@ def test_decimals_are_those_of_iso_4217(currency: str, decimals: int) -> None:
 
 @pytest.mark.parametrize(
     ("currency", "decimals"),
-    [("IQD", 3), ("AFN", 2), ("ALL", 2), ("IRR", 2), ("KPW", 2), ("LAK", 2), ("LBP", 2), ("MGA", 2), ("MMK", 2),
-     ("RSD", 2), ("SOS", 2), ("SYP", 2), ("YER", 2)],
+    [("IQD", 3), ("AFN", 2), ("ALL", 2), ("IRR", 2), ("KPW", 2), ("LAK", 2), ("LBP", 2), ("MGA", 2),
+     ("MMK", 2), ("RSD", 2), ("SOS", 2), ("SYP", 2), ("YER", 2)],
 )  # fmt: skip
 def test_decimals_that_are_seldom_used_still_count(currency: str, decimals: int) -> None:
     """Locale data leaves them out of prices; a biller's amounts have them."""
