@@ -246,9 +246,11 @@ def parse_policy(text: str, file_name: str) -> Policy:
     from closure.policy_rules import contradictions
 
     try:
-        policy = Policy.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: endless numbers and nesting
         raise PolicyFault(file_name, "", f"not valid TOML: {error}") from error
+    try:
+        policy = Policy.model_validate(content)
     except ValidationError as error:
         raise PolicyFault(file_name, *_first_fault(error)) from error
     stem = file_name.removesuffix(".toml")

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from closure.accounts import Channel, RelationshipType
+from closure.checks import check_reason
+from closure.errors import Refused
 from closure.lifecycle import Mode
 from closure.messages import IdentityMethod
 from closure.money import Money, is_currency
@@ -56,6 +58,7 @@ def contradictions(policy: Policy) -> Iterator[Fault]:
     yield from _eligibility(policy)
     yield from _repeated("identity.methods", policy.identity.methods)
     yield from _acknowledgements(policy)
+    yield from _reasons(policy)
     yield from _durations(policy)
     yield from _checks(policy)
     yield from _messages(policy)
@@ -84,6 +87,16 @@ def _acknowledgements(policy: Policy) -> Iterator[Fault]:
         if Mode.DELETE not in policy.modes:
             yield f"acknowledgements.{kind}", "acknowledgements are for delete mode, which is not offered"
         yield from _repeated(f"acknowledgements.{kind}", texts)
+
+
+def _reasons(policy: Policy) -> Iterator[Fault]:
+    """A suggestion that confirm would refuse is none (A17)."""
+    yield from _repeated("reasons", policy.reasons)
+    for position, reason in enumerate(policy.reasons):
+        try:
+            check_reason(policy, reason)
+        except Refused as refused:
+            yield f"reasons.{position}", refused.message
 
 
 def _durations(policy: Policy) -> Iterator[Fault]:

@@ -1,0 +1,237 @@
+"""Well-formed policies that contradict themselves or promise what the engine can't keep."""
+
+import pytest
+
+from closure.policy import PolicyFault, parse_policy
+from closure.policy_rules import contradictions
+from tests.unit.examples import ACME, acme, acme_text, alibaba_cloud, check_text
+
+SILENT = '[final_check]\nretry_interval = "1h"'
+RESTORED = """[messages.closure_restored.en]
+email = "{unrecoverable} {restart_advice}"
+sms = "{unrecoverable} {restart_advice}"
+"""
+CODE = '[messages.identity_code.en]\nemail = "{code}"\nsms = "{code}"'
+
+
+def fault(text: str) -> tuple[str, str]:
+    with pytest.raises(PolicyFault) as caught:
+        parse_policy(text, "acme.toml")
+    assert str(caught.value) == f"acme.toml: {caught.value.key}: {caught.value.reason}"
+    return caught.value.key, caught.value.reason
+
+
+def test_a_good_policy_has_no_contradiction() -> None:
+    assert list(contradictions(alibaba_cloud())) == []
+    assert list(contradictions(acme())) == []
+    assert list(contradictions(acme(f"{SILENT}\n{RESTORED}", silent_period='"7d"'))) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ('modes = ["delete"]', 'modes = ["delete", "keep-data", "delete"]', "modes.2"),
+        ('kinds = ["standard"]', 'kinds = ["standard", "trial", "trial"]', "eligibility.kinds.2"),
+        ('roles = ["owner"]', 'roles = ["owner", "owner"]', "eligibility.roles.1"),
+        ('methods = ["password"]', 'methods = ["password", "password"]', "identity.methods.1"),
+    ],
+)
+def test_what_is_there_twice_is_told(before: str, after: str, key: str) -> None:
+    found, reason = fault(ACME.replace(before, after))
+    assert found == key
+    assert "is there twice" in reason
+
+
+def test_a_suggested_reason_is_there_once_and_one_that_the_rules_accept() -> None:
+    assert fault(acme_text(reasons='["Moving", "Moving"]'))[0] == "reasons.1"
+    acme(reasons=f'["{"x" * 200}"]')
+    key, reason = fault(acme_text(reasons=f'["Moving", "{"x" * 201}"]'))
+    assert key == "reasons.1"
+    assert "200" in reason
+    key, reason = fault(acme_text(reasons='["two\\nlines"]'))
+    assert key == "reasons.0"
+    assert "control characters" in reason
+
+
+def test_a_kind_is_accepted_or_refused_but_not_both() -> None:
+    text = ACME + '\n[eligibility.refused_kinds]\nstandard = "Ask us."'
+    assert fault(text) == (
+        "eligibility.refused_kinds.standard",
+        '"standard" is also among the accepted kinds',
+    )
+
+
+def test_acknowledgements_are_for_an_accepted_kind() -> None:
+    assert fault(acme_text('[acknowledgements]\ntrial = ["Yes"]')) == (
+        "acknowledgements.trial",
+        '"trial" is not among eligibility.kinds',
+    )
+
+
+def test_acknowledgements_are_for_delete_mode() -> None:
+    key, reason = fault(acme_text('[acknowledgements]\nstandard = ["Yes"]', modes='["keep-data"]'))
+    assert key == "acknowledgements.standard"
+    assert "delete mode" in reason
+
+
+def test_an_acknowledgement_is_there_once() -> None:
+    text = acme_text('[acknowledgements]\nstandard = ["Yes", "Yes"]')
+    assert fault(text)[0] == "acknowledgements.standard.1"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (acme_text(draft_lifetime='"0d"'), "draft_lifetime"),
+        (ACME.replace('"30m"', '"0m"'), "identity.proof_lifetime"),
+        (
+            acme_text('[final_check]\nretry_interval = "0h"', silent_period='"7d"'),
+            "final_check.retry_interval",
+        ),
+    ],
+)
+def test_some_durations_are_longer_than_zero(text: str, key: str) -> None:
+    assert fault(text) == (key, "must be longer than zero")
+
+
+def test_a21_a_silent_period_ends_with_a_final_check() -> None:
+    assert fault(acme_text(silent_period='"7d"'))[0] == "final_check"
+    assert fault(acme_text(f"{SILENT}\n{RESTORED}"))[0] == "final_check"
+
+
+@pytest.mark.parametrize("key", ["silent_period", "retention"])
+def test_waits_before_deletion_are_for_delete_mode(key: str) -> None:
+    extra = f"{SILENT}\n{RESTORED}" if key == "silent_period" else ""
+    found, reason = fault(acme_text(extra, modes='["keep-data"]', **{key: '"7d"'}))
+    assert found == key
+    assert "delete mode" in reason
+
+
+def test_a19_a_service_role_needs_time_to_work_in() -> None:
+    assert fault(acme_text(service_role='"Cleaner"'))[0] == "service_role"
+    assert acme(service_role='"Cleaner"', retention='"1d"').service_role == "Cleaner"
+
+
+@pytest.mark.parametrize("reserved", ["unknown", "promo"])
+def test_the_engines_own_ids_are_reserved(reserved: str) -> None:
+    text = acme_text(check_text("bills", "manual", id=reserved))
+    assert fault(text) == ("checks.0.id", f'"{reserved}" is reserved')
+
+
+def test_two_checks_have_two_ids() -> None:
+    text = acme_text(check_text("bills", "manual") + check_text("domains", "manual"))
+    assert fault(text) == ("checks.1.id", 'another check has the id "thing"')
+
+
+def test_one_thing_is_inspected_once() -> None:
+    text = acme_text(check_text("bills", "manual", id="a") + check_text("bills", "manual", id="b"))
+    assert fault(text) == ("checks.1.inspects", 'another check inspects "bills"')
+
+
+def test_relationships_may_be_inspected_by_kind_and_role() -> None:
+    where = 'where = { type = "resource-directory", role = "%s" }'
+    policy = acme(
+        check_text("relationships", "manual", id="a", more=where % "administrator")
+        + check_text("relationships", "manual", id="b", more=where % "member")
+    )
+    assert len(policy.checks) == 2
+
+
+ONLY_ELSEWHERE = ("bills", "credit_notes", "domains", "icp_filings", "relationships")
+
+
+@pytest.mark.parametrize(
+    ("inspects", "disposition"),
+    [
+        *((inspects, "renounceable") for inspects in ONLY_ELSEWHERE),
+        *((inspects, "by_thing") for inspects in (*ONLY_ELSEWHERE, "balance", "debt")),
+        *((inspects, "within_limit") for inspects in (*ONLY_ELSEWHERE, "resources", "subscriptions")),
+    ],
+)
+def test_nothing_is_given_up_that_the_engine_cannot_give_up(inspects: str, disposition: str) -> None:
+    key, reason = fault(acme_text(check_text(inspects, disposition)))
+    assert key == "checks.0.disposition"
+    assert f"impossible for {inspects}" in reason
+    assert "manual" in reason
+
+
+@pytest.mark.parametrize(
+    ("inspects", "disposition", "more"),
+    [("balance", "within_limit", 'limits = { default = "1" }'), ("resources", "by_thing", "")],
+)
+def test_a_check_that_can_go_either_way_tells_both_ways(inspects: str, disposition: str, more: str) -> None:
+    key, _ = fault(acme_text(check_text(inspects, disposition, more=more)))
+    assert key == "checks.0.how_to_manual"
+    acme(check_text(inspects, disposition, more=f'{more}\nhow_to_manual = "There."'))
+
+
+@pytest.mark.parametrize("disposition", ["manual", "renounceable"])
+def test_a_check_that_goes_one_way_tells_one_way(disposition: str) -> None:
+    text = acme_text(check_text("balance", disposition, more='how_to_manual = "There."'))
+    assert fault(text)[0] == "checks.0.how_to_manual"
+
+
+def test_where_is_for_relationships() -> None:
+    text = acme_text(check_text("domains", "manual", more='where = { type = "partner" }'))
+    assert fault(text)[0] == "checks.0.where"
+
+
+def test_a_partner_relationship_has_no_role_to_look_for() -> None:
+    more = 'where = { type = "partner", role = "member" }'
+    assert fault(acme_text(check_text("relationships", "manual", more=more)))[0] == "checks.0.where.role"
+
+
+@pytest.mark.parametrize("disposition", ["manual", "renounceable"])
+def test_limits_need_a_check_that_heeds_them(disposition: str) -> None:
+    text = acme_text(check_text("balance", disposition, more='limits = { default = "1" }'))
+    assert fault(text)[0] == "checks.0.limits"
+
+
+@pytest.mark.parametrize(
+    ("inspects", "names"),
+    [
+        ("bills", "id amount currency status"),
+        ("credit_notes", "id amount currency"),
+        ("balance", "amount currency"),
+        ("debt", "amount currency"),
+        ("resources", "id product"),
+        ("subscriptions", "id product expires"),
+        ("domains", "id"),
+        ("icp_filings", "id"),
+        ("relationships", "id"),
+    ],
+)
+def test_every_check_may_use_what_its_findings_have(inspects: str, names: str) -> None:
+    text = " ".join(f"{{{name}}}" for name in names.split())
+    acme(check_text(inspects, "manual").replace("Something", text))
+    key, _ = fault(acme_text(check_text(inspects, "manual").replace("Something", "{password}")))
+    assert key == "checks.0.title"
+
+
+def test_a_deletion_has_a_message_in_english() -> None:
+    text = ACME.replace("closure_deleted.en", "closure_deleted.de")
+    assert fault(text)[0] == "messages.closure_deleted.en"
+    assert fault(ACME[: ACME.index("[messages")])[0] == "messages.closure_deleted.en"
+
+
+def test_a24_a_final_check_has_a_message_for_its_failure() -> None:
+    assert fault(acme_text(SILENT, silent_period='"7d"'))[0] == "messages.closure_restored.en"
+
+
+@pytest.mark.parametrize("method", ["email_code", "sms_code"])
+def test_a12_a_code_needs_a_message_that_says_it(method: str) -> None:
+    text = ACME.replace('methods = ["password"]', f'methods = ["{method}"]')
+    assert fault(text)[0] == "messages.identity_code.en"
+    parse_policy(text + CODE, "acme.toml")
+    key, reason = fault(text + CODE.replace('sms = "{code}"', 'sms = "Hello"'))
+    assert (key, reason) == ("messages.identity_code.en.sms", "must contain {code}")
+
+
+@pytest.mark.parametrize("name", ["unrecoverable", "restart_advice"])
+@pytest.mark.parametrize("channel", ["email", "sms"])
+def test_a23_a26_a_restored_customer_is_told_what_is_gone_and_what_to_do(name: str, channel: str) -> None:
+    silent = RESTORED.replace(f'{channel} = "', f'{channel} = "X').splitlines()
+    lines = [line.replace(f"{{{name}}}", "") if line.startswith(channel) else line for line in silent]
+    key, reason = fault(acme_text(SILENT + "\n" + "\n".join(lines), silent_period='"7d"'))
+    assert key == f"messages.closure_restored.en.{channel}"
+    assert reason == f"must contain {{{name}}}"
