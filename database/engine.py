@@ -45,8 +45,8 @@ _UNREACHABLE_SQLITE = frozenset(
 )
 
 # SQLSTATE classes: connection, authentication, no such database, out of resources, shut down or starting,
-# system error; and a read-only server.
-_UNREACHABLE_POSTGRESQL = ("08", "28", "3D", "53", "57P", "58", "25006")
+# system error; a read-only server, and a role that lacks a privilege.
+_UNREACHABLE_POSTGRESQL = ("08", "28", "3D", "53", "57P", "58", "25006", "42501")
 
 _writer_locks: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
 
@@ -80,7 +80,7 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One write transaction: commits at the end, rolls back when the body raises.
 
     Raises:
-        DatabaseUnreachable: cannot connect, locked for 30 s, read-only, or lost on the way. After a loss
+        DatabaseUnreachable: cannot connect, locked for 30 s, not permitted, or lost on the way. After a loss
             while committing, the transaction may have happened: repeat it by its idempotency key.
     """
     with _Translating(engine.url):
@@ -121,9 +121,14 @@ def _parse(url: str) -> URL:
             f"the database driver {parsed.drivername!r} is not supported; "
             f"use {SQLITE}:///FILE or {POSTGRESQL}://…"
         )
-    if parsed.drivername == SQLITE and (not parsed.database or ":memory:" in parsed.database):
+    if parsed.drivername == SQLITE and _is_in_memory(parsed):
         raise ValueError(f"an SQLite database must be a file: {SQLITE}:///FILE")
     return parsed
+
+
+def _is_in_memory(url: URL) -> bool:
+    # Every connection would see a database of its own.
+    return not url.database or ":memory:" in url.database or url.query.get("mode") == "memory"
 
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
@@ -219,13 +224,17 @@ def _is_unreachable(error: DBAPIError) -> bool:
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _UNREACHABLE_SQLITE
     if isinstance(cause, psycopg.Error):
         if cause.sqlstate is None:
-            return isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError))
+            # Without a statement it could not even connect, such as for an option that doesn't exist.
+            return error.statement is None or isinstance(
+                cause, (psycopg.OperationalError, psycopg.InterfaceError)
+            )
         return cause.sqlstate.startswith(_UNREACHABLE_POSTGRESQL)
     return False
 
 
 def _named(url: URL) -> str:
-    return f"the database {url.render_as_string(hide_password=True)} cannot be used"
+    # Options may hold a password too.
+    return f"the database {url.set(query={}).render_as_string(hide_password=True)} cannot be used"
 
 
 def _one_line(error: DBAPIError) -> str:

@@ -114,9 +114,15 @@ async def current_revision(engine: AsyncEngine, migrations: MigrationSet) -> str
         async with reading(engine) as connection:
             found: str | None = await connection.scalar(statement)
             return found
-    except (ProgrammingError, OperationalError):
-        # No such table: PostgreSQL says the first, SQLite the second. An unreachable database raised already.
+    except (ProgrammingError, OperationalError) as error:
+        if not _is_missing_table(error):
+            raise
         return None
+
+
+def _is_missing_table(error: ProgrammingError | OperationalError) -> bool:
+    # PostgreSQL has a code for it, SQLite only words.
+    return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
 
 
 def _too_new(migrations: MigrationSet, current: str) -> SchemaTooNew:

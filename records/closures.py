@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from pydantic_core import PydanticSerializationError
 from sqlalchemy import ColumnElement, RowMapping, insert, select, update
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from closure.errors import RefusalType, Refused
@@ -18,7 +19,15 @@ from closure.messages import StatusDocument
 from database.engine import reading, transaction
 from records.chain import GENESIS_HASH, seal
 from records.entries import AuditEvent, AuditTrail, Entry, EventType, NewClosure, RecordedClosure
-from records.rows import closure_of, event_columns, event_of, trail_of
+from records.rows import (
+    PINNED,
+    belongs_to,
+    closure_of,
+    event_columns,
+    event_of,
+    require_storable,
+    trail_of,
+)
 from records.tables import record_closures, record_events, record_plans
 
 _OPEN_ATTEMPTS = 5
@@ -37,9 +46,10 @@ class ClosureRecords:
             Refused: `CLOSURE_ALREADY_OPEN` when the account has another open closure, which it names, or when
                 the closure was opened with another key; `MALFORMED_INPUT` when a text doesn't fit.
         """
+        _require_openable(new)
         for attempt in range(1, _OPEN_ATTEMPTS + 1):
             try:
-                with _refusing_bad_data():
+                with _refusing_no_text():
                     async with transaction(self._engine) as connection:
                         await _open(connection, new)
                 return
@@ -58,7 +68,10 @@ class ClosureRecords:
                 closure is not in `stage_from` or its lifecycle has no such step; `MALFORMED_INPUT` when the
                 document is another closure's or a text doesn't fit.
         """
-        with _refusing_bad_data():
+        require_storable(
+            record_events, {"closure_id": entry.closure_id, "key": entry.key, "actor": entry.actor}
+        )
+        with _refusing_no_text():
             async with transaction(self._engine) as connection:
                 return await _write(connection, entry)
 
@@ -204,20 +217,15 @@ async def _open(connection: AsyncConnection, new: NewClosure) -> None:
             stage_from=None,
             stage_to=document.stage,
             actor=new.opened_by,
-            # In the chain, so that the pinned policy can't be exchanged unseen.
-            details={**new.details, "policy_hash": new.policy_hash},
+            details={**new.details, **_pinned_columns(new)},
             previous_hash=GENESIS_HASH,
             hash="",
         )
     )
     values = {
+        **_pinned_columns(new),
         "closure_id": document.closure_id,
-        "account_id": document.account_id,
-        "provider": document.provider,
         "run_epoch": 0,
-        "policy": document.policy,
-        "policy_version": document.policy_version,
-        "policy_hash": new.policy_hash,
         "policy_snapshot": new.policy_snapshot,
         "opened_by": new.opened_by,
         "opened_at": new.time,
@@ -228,6 +236,18 @@ async def _open(connection: AsyncConnection, new: NewClosure) -> None:
     }
     await connection.execute(insert(record_closures).values(values))
     await connection.execute(insert(record_events).values(event_columns(event)))
+
+
+def _pinned_columns(new: NewClosure) -> dict[str, str]:
+    of = new.document
+    values = (of.account_id, of.provider, of.policy, of.policy_version, new.policy_hash)
+    return dict(zip(PINNED, values, strict=True))
+
+
+def _require_openable(new: NewClosure) -> None:
+    texts = {**_pinned_columns(new), "closure_id": new.document.closure_id, "opened_by": new.opened_by}
+    require_storable(record_closures, texts)
+    require_storable(record_events, {"key": new.key})
 
 
 async def _require_no_open_closure(connection: AsyncConnection, account_id: str) -> None:
@@ -317,11 +337,7 @@ def _require_epoch(row: RowMapping, epoch: int) -> None:
 def _document_after(row: RowMapping, entry: Entry) -> StatusDocument:
     """The stored document after the step. The stage that the record checked is the one it stores."""
     document = entry.document or StatusDocument.model_validate_json(row["document"])
-    if (document.closure_id, document.account_id, document.provider) != (
-        row["closure_id"],
-        row["account_id"],
-        row["provider"],
-    ):
+    if not belongs_to(document, row):
         raise Refused(RefusalType.MALFORMED_INPUT, f"the document is not closure {entry.closure_id}'s")
     stage = entry.stage_to or entry.stage_from
     return document.model_copy(update={"stage": stage, "outcome": stage.outcome})
@@ -384,9 +400,9 @@ def _not_found(closure_id: str) -> Refused:
 
 
 @contextmanager
-def _refusing_bad_data() -> Iterator[None]:
-    """PostgreSQL stores no NUL and no longer text than a column's: repeating such a write never helps."""
+def _refusing_no_text() -> Iterator[None]:
+    """For what is in JSON: text that UTF-8 doesn't have, which no repetition makes storable."""
     try:
         yield
-    except DataError as error:
-        raise Refused(RefusalType.MALFORMED_INPUT, "a text is too long or cannot be stored") from error
+    except (UnicodeEncodeError, PydanticSerializationError) as error:
+        raise Refused(RefusalType.MALFORMED_INPUT, "a text has characters that are no text") from error

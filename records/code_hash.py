@@ -1,12 +1,14 @@
 """One-time codes: how they are made, hashed and compared."""
 
 import asyncio
+import json
 import secrets
 from typing import Final
 
 from argon2.low_level import Type, hash_secret
 
 CODE_DIGITS: Final = 8
+_PURPOSE: Final = "account closure"
 _SALT_BYTES: Final = 16
 # About 40 ms on a small machine, and little memory where many guess at once.
 _TIME_COST: Final = 5
@@ -24,14 +26,17 @@ def new_salt() -> str:
     return secrets.token_hex(_SALT_BYTES)
 
 
-async def hash_code(code: str, salt: str) -> str:
-    """The slow hash (argon2id) of a code or a guess, in argon2's own notation; computed in a thread."""
-    return await asyncio.to_thread(_hash_code, code, salt)
+async def hash_code(code: str, salt: str, account_id: str, user_id: str) -> str:
+    """The slow hash (argon2id) of a code or a guess, in argon2's own notation; computed in a thread.
+
+    Whose code it is and what for is part of the hash: a row that is moved to another user matches nothing.
+    """
+    return await asyncio.to_thread(_hash_code, code, salt, account_id, user_id)
 
 
-def _hash_code(code: str, salt: str) -> str:
+def _hash_code(code: str, salt: str, account_id: str, user_id: str) -> str:
     # A guess may be anything; what is longer than any code is cut to keep the work constant.
-    secret = code[:64].encode("utf-8", "replace")
+    secret = json.dumps([_PURPOSE, account_id[:200], user_id[:200], code[:64]]).encode()
     encoded = hash_secret(
         secret,
         bytes.fromhex(salt),

@@ -1,4 +1,4 @@
-"""Proofs of identity: one-time codes, guesses at them, and what a proof may still be used for.
+"""Proofs of identity for closing: one-time codes, guesses at them, and what a proof may still be used for.
 
 Ages are wall clock against wall clock, never the clock of a closure. Codes are not stored, only their salted
 slow hashes. Every method may raise `database.DatabaseUnreachable`.
@@ -7,7 +7,7 @@ slow hashes. Every method may raise `database.DatabaseUnreachable`.
 import hmac
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -16,9 +16,11 @@ from sqlalchemy import RowMapping, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from closure.errors import RefusalType, Refused
+from closure.messages import IdentityMethod
 from database.engine import reading, transaction
 from records.code_hash import hash_code, new_code, new_salt
-from records.entries import IdentityMethod, Proof
+from records.entries import Proof
+from records.rows import is_storable, require_storable
 from records.tables import record_challenges, record_guesses, record_proofs
 
 CODE_LIFETIME: Final = timedelta(minutes=10)
@@ -30,8 +32,9 @@ WRONG_GUESSES_PER_ACCOUNT: Final = 100
 """In `GUESS_WINDOW`, over all users of an account, also such as it doesn't have."""
 
 CODE_REFUSED_MESSAGE: Final = (
-    "this code is not accepted: it is wrong, expired or used, or there were too many guesses; ask for a new one: "
-    "`starter.py challenge ACCOUNT --as USER --method email_code` (after 20 wrong guesses, a day later)"
+    "this code is not accepted: it is wrong, expired or used, or there were too many guesses; "
+    "ask for a new one: `starter.py challenge ACCOUNT --as USER --method email_code` "
+    "(after 20 wrong guesses, a day later)"
 )
 PROOF_REQUIRED_MESSAGE: Final = (
     "prove your identity again: give --code with a code from "
@@ -49,8 +52,8 @@ class _Guess:
     """A guess that was counted: its row, and the challenges whose codes it may match (none when capped)."""
 
     guess_id: str
-    challenges: tuple[RowMapping, ...]
-    salt: str
+    challenges: tuple[RowMapping, ...] = field(repr=False)
+    salt: str = field(repr=False)
 
 
 class IdentityRecords:
@@ -71,30 +74,28 @@ class IdentityRecords:
         Earlier codes stay valid, and guesses that were counted stay counted.
 
         Raises:
-            Refused: `IDENTITY_METHOD_REFUSED` for a method without codes.
+            Refused: `IDENTITY_METHOD_REFUSED` for a method without codes; `MALFORMED_INPUT` for an id that
+                can't be stored.
         """
         if method is IdentityMethod.PASSWORD:
             raise Refused(RefusalType.IDENTITY_METHOD_REFUSED, "a password needs no code")
+        require_storable(record_challenges, {"account_id": account_id, "user_id": user_id})
         code = new_code()
-        async with transaction(self._engine) as connection:
-            await _lock_account(connection, account_id)
-            now = self._clock()
-            unexpired = await _unexpired(connection, account_id, user_id, now)
-            salt = unexpired[0]["salt"] if unexpired else new_salt()
-            values = {
-                "challenge_id": uuid4().hex,
-                "account_id": account_id,
-                "user_id": user_id,
-                "method": method.value,
-                "salt": salt,
-                "code_hash": await hash_code(code, salt),
-                "guesses": 0,
-                "issued_at": now,
-                "expires_at": now + CODE_LIFETIME,
-                "used_at": None,
-            }
-            await connection.execute(insert(record_challenges).values(values))
-        return code
+        async with reading(self._engine) as connection:
+            salt = await _salt(connection, account_id, user_id, self._clock()) or new_salt()
+        while True:
+            # Slow, so while nothing is locked.
+            code_hash = await hash_code(code, salt, account_id, user_id)
+            async with transaction(self._engine) as connection:
+                await _lock_account(connection, account_id)
+                now = self._clock()
+                shared = await _salt(connection, account_id, user_id, now)
+                if shared in (None, salt):
+                    await _discard_expired(connection, account_id, now)
+                    await _insert_challenge(connection, account_id, user_id, method, salt, code_hash, now)
+                    return code
+                # Another code was issued meanwhile; one hash of a guess must do for both.
+                salt = shared
 
     async def prove_by_code(self, account_id: str, user_id: str, code: str) -> Proof:
         """A proof for who knows one of the user's unexpired, unused codes; the code is used up.
@@ -106,7 +107,7 @@ class IdentityRecords:
         """
         guess = await self._count_guess(account_id, user_id)
         # Always exactly one slow hash, so that the time taken tells nothing.
-        guessed_hash = await hash_code(code.strip(), guess.salt)
+        guessed_hash = await hash_code(code.strip(), guess.salt, account_id, user_id)
         matches = [
             challenge
             for challenge in guess.challenges
@@ -118,7 +119,12 @@ class IdentityRecords:
         return proof
 
     async def record_proof(self, account_id: str, user_id: str, method: IdentityMethod) -> Proof:
-        """A proof for a user whose identity was verified elsewhere, such as by password."""
+        """A proof for a user whose identity was verified elsewhere, such as by password.
+
+        Raises:
+            Refused: `MALFORMED_INPUT` for an id that can't be stored.
+        """
+        require_storable(record_proofs, {"account_id": account_id, "user_id": user_id})
         async with transaction(self._engine) as connection:
             return await _insert_proof(connection, account_id, user_id, method, self._clock())
 
@@ -165,15 +171,6 @@ class IdentityRecords:
             created_at: datetime | None = await connection.scalar(newest)
         if created_at is None or self._clock() - created_at > max_age:
             raise _proof_required()
-
-    async def discard_expired(self) -> None:
-        """Deletes challenges that have expired and guesses that no longer count; proofs are evidence and stay."""
-        now = self._clock()
-        async with transaction(self._engine) as connection:
-            await connection.execute(delete(record_challenges).where(record_challenges.c.expires_at <= now))
-            await connection.execute(
-                delete(record_guesses).where(record_guesses.c.guessed_at <= now - GUESS_WINDOW)
-            )
 
     async def _count_guess(self, account_id: str, user_id: str) -> _Guess:
         """Counts the guess before anything is compared: parallel guesses can't pass a cap together."""
@@ -247,7 +244,7 @@ async def _capped(connection: AsyncConnection, account_id: str, user_id: str, no
         .where(record_guesses.c.account_id == account_id, record_guesses.c.guessed_at > now - GUESS_WINDOW)
         .group_by(record_guesses.c.user_id)
     )
-    by_user: dict[str, int] = {user: count for user, count in counted.tuples()}
+    by_user: dict[str, int] = dict(counted.tuples().all())
     return (
         by_user.get(user_id, 0) >= WRONG_GUESSES_PER_USER
         or sum(by_user.values()) >= WRONG_GUESSES_PER_ACCOUNT
@@ -268,6 +265,50 @@ async def _unexpired(
         .order_by(record_challenges.c.issued_at.desc())
     )
     return tuple((await connection.execute(query)).mappings().all())
+
+
+async def _salt(connection: AsyncConnection, account_id: str, user_id: str, now: datetime) -> str | None:
+    """The salt of the user's unexpired challenges."""
+    unexpired = await _unexpired(connection, account_id, user_id, now)
+    return unexpired[0]["salt"] if unexpired else None
+
+
+async def _discard_expired(connection: AsyncConnection, account_id: str, now: datetime) -> None:
+    """Challenges that have expired and guesses that no longer count; proofs are evidence and stay."""
+    await connection.execute(
+        delete(record_challenges).where(
+            record_challenges.c.account_id == account_id, record_challenges.c.expires_at <= now
+        )
+    )
+    await connection.execute(
+        delete(record_guesses).where(
+            record_guesses.c.account_id == account_id, record_guesses.c.guessed_at <= now - GUESS_WINDOW
+        )
+    )
+
+
+async def _insert_challenge(
+    connection: AsyncConnection,
+    account_id: str,
+    user_id: str,
+    method: IdentityMethod,
+    salt: str,
+    code_hash: str,
+    now: datetime,
+) -> None:
+    values = {
+        "challenge_id": uuid4().hex,
+        "account_id": account_id,
+        "user_id": user_id,
+        "method": method.value,
+        "salt": salt,
+        "code_hash": code_hash,
+        "guesses": 0,
+        "issued_at": now,
+        "expires_at": now + CODE_LIFETIME,
+        "used_at": None,
+    }
+    await connection.execute(insert(record_challenges).values(values))
 
 
 async def _insert_proof(
@@ -299,12 +340,8 @@ def _proof_of(row: Mapping[str, str | datetime | None] | RowMapping) -> Proof:
 
 
 def _storable(identifier: str) -> bool:
-    """Whether any row can have it: no NUL, nothing that isn't UTF-8, no longer than a column."""
-    return (
-        len(identifier) <= 200
-        and "\0" not in identifier
-        and not any("\ud800" <= character <= "\udfff" for character in identifier)
-    )
+    """Whether any row can have this id of a user, an account or a proof."""
+    return is_storable(identifier, 200)
 
 
 def _proof_required() -> Refused:

@@ -1,13 +1,18 @@
 """Rows of the record as models, and back."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, String, Table
 
+from closure.errors import RefusalType, Refused
+from closure.lifecycle import Stage
 from closure.messages import StatusDocument
 from records.chain import canonical_json, canonical_time, text_hash, verify_chain
-from records.entries import AuditEvent, AuditTrail, ChainFault, EventType, RecordedClosure
+from records.entries import AuditEvent, AuditTrail, ChainFault, RecordedClosure
+
+PINNED = ("account_id", "provider", "policy", "policy_version", "policy_hash")
+"""Columns of a closure's row that its first event repeats, so that they can't be exchanged unseen."""
 
 
 def closure_of(row: RowMapping) -> RecordedClosure:
@@ -24,13 +29,27 @@ def closure_of(row: RowMapping) -> RecordedClosure:
     )
 
 
+def belongs_to(document: StatusDocument, closure: RowMapping) -> bool:
+    """Whether the document is of the closure in this row of `record_closures`, under its policy."""
+    return (
+        document.closure_id,
+        document.account_id,
+        document.provider,
+        document.policy,
+        document.policy_version,
+    ) == tuple(closure[name] for name in ("closure_id", "account_id", "provider", "policy", "policy_version"))
+
+
 def event_of(row: RowMapping) -> AuditEvent:
     """The event in a row of `record_events`.
 
     Raises:
-        ValueError: the row was tampered with so that it is no event.
+        ValueError: the row was tampered with so that it is no event, or none that `event_columns` spells so.
     """
-    return AuditEvent.model_validate({**row, "details": json.loads(row["details"])})
+    event = AuditEvent.model_validate({**row, "details": json.loads(row["details"])})
+    if event_columns(event) != dict(row):
+        raise ValueError(f"event {event.sequence} is spelled otherwise than it was written")
+    return event
 
 
 def event_columns(event: AuditEvent) -> dict[str, str | int | None]:
@@ -48,6 +67,32 @@ def event_columns(event: AuditEvent) -> dict[str, str | int | None]:
         "previous_hash": event.previous_hash,
         "hash": event.hash,
     }
+
+
+def require_storable(table: Table, values: Mapping[str, str | None]) -> None:
+    """Checks texts for columns of `table`; what only one of the databases would store is refused on both.
+
+    Raises:
+        Refused: `MALFORMED_INPUT`, which names the first text that is too long or is no text.
+    """
+    for name, value in values.items():
+        column_type = table.c[name].type
+        longest = column_type.length if isinstance(column_type, String) else None
+        if value is not None and not is_storable(value, longest):
+            raise Refused(
+                RefusalType.MALFORMED_INPUT,
+                f"the text for {name} can't be stored: it is longer than {longest} characters or has "
+                "characters that are no text",
+            )
+
+
+def is_storable(value: str, longest: int | None) -> bool:
+    """Whether a column of `longest` characters can hold the text: no NUL, nothing that UTF-8 doesn't have."""
+    return (
+        (longest is None or len(value) <= longest)
+        and "\0" not in value
+        and not any("\ud800" <= character <= "\udfff" for character in value)
+    )
 
 
 def trail_of(closure: RowMapping, rows: Iterable[RowMapping]) -> AuditTrail:
@@ -78,17 +123,29 @@ def trail_of(closure: RowMapping, rows: Iterable[RowMapping]) -> AuditTrail:
 
 
 def _row_fault(closure: RowMapping, events: list[AuditEvent]) -> ChainFault | None:
-    """What the events vouch for in the closure's own row: its stage, its outcome and its pinned policy."""
+    """What the events vouch for in the closure's own row: stage, outcome and what is pinned."""
     stage = next((event.stage_to for event in reversed(events) if event.stage_to is not None), None)
     if stage is None or stage.value != closure["stage"]:
         return ChainFault(sequence=0, reason="the closure's stage is not the one its events lead to")
-    outcome = stage.outcome.value if stage.outcome else None
-    if closure["outcome"] != outcome:
+    if closure["outcome"] != (stage.outcome.value if stage.outcome else None):
         return ChainFault(sequence=0, reason="the closure's outcome is not the one its events lead to")
-    policy_hash = closure["policy_hash"]
-    opened = next((event for event in events if event.event is EventType.OPENED), None)
-    if opened is None or opened.details.get("policy_hash") != policy_hash:
-        return ChainFault(sequence=0, reason="the closure's policy is not the one it was opened under")
-    if text_hash(closure["policy_snapshot"]) != policy_hash:
+    if not _documents_agree(closure, stage):
+        return ChainFault(sequence=0, reason="the closure's document is not the one its events lead to")
+    opened = events[0]
+    if any(opened.details.get(name) != closure[name] for name in PINNED):
+        return ChainFault(
+            sequence=0, reason="the closure's account, provider or policy is not the one it was opened with"
+        )
+    if opened.actor != closure["opened_by"]:
+        return ChainFault(sequence=0, reason="the closure was opened by another user")
+    if text_hash(closure["policy_snapshot"]) != closure["policy_hash"]:
         return ChainFault(sequence=0, reason="the pinned policy's content does not match its hash")
     return None
+
+
+def _documents_agree(closure: RowMapping, stage: Stage) -> bool:
+    try:
+        document = StatusDocument.model_validate_json(closure["document"])
+    except ValueError:
+        return False
+    return (document.stage, document.outcome) == (stage, stage.outcome) and belongs_to(document, closure)
