@@ -144,7 +144,8 @@ def newly_owed(policy: Policy, statement: BillingStatement, now: datetime) -> tu
         strict = check.model_copy(
             update={
                 "disposition": Disposition.MANUAL,
-                "how_to": fallback.how_to if check.how_to_manual else check.how_to,
+                # Texts that offer to give something up don't fit: at the end nothing can be given up.
+                "how_to": check.how_to if check.disposition is Disposition.MANUAL else fallback.how_to,
                 "how_to_manual": None,
             }
         )

@@ -8,7 +8,9 @@ from closure.accounts import (
     AccountProfile,
     Bill,
     BillingStatement,
+    BillStatus,
     CreditNote,
+    CreditNoteStatus,
     DataStore,
     Inventory,
     Relationship,
@@ -90,6 +92,14 @@ def statement(
     )
 
 
+def bill(status: BillStatus, bill_id: str = "b-1", text: str = "18.20") -> Bill:
+    return Bill(bill_id=bill_id, amount=amount(text), status=status)
+
+
+def note(status: CreditNoteStatus, note_id: str = "cn-1") -> CreditNote:
+    return CreditNote(credit_note_id=note_id, amount=amount("3.00"), status=status)
+
+
 def account(
     billing: BillingStatement | None = None,
     *,
@@ -124,6 +134,12 @@ def checklist(
 ) -> tuple[ChecklistItem, ...]:
     """What the checks find at `NOW`; by default Alibaba Cloud's."""
     return evaluate(policy or alibaba_cloud(), found, NOW, mode)
+
+
+def only(items: tuple[ChecklistItem, ...]) -> ChecklistItem:
+    """The one item of a checklist that has one."""
+    (found,) = items
+    return found
 
 
 def item(
