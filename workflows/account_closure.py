@@ -249,7 +249,9 @@ class AccountClosure(ClosureRun):
     @workflow.update
     async def close(self, request: CloseRequest) -> StatusDocument:
         """The customer's click; answers with the first checklist, or with why it is refused."""
-        if self._request is not None and self._request != request:
+        if self._was_opened_in_an_earlier_run() and self._already_handled():
+            return self._document
+        if self._was_opened_in_an_earlier_run() or self._request not in (None, request):
             raise refusal(RefusalType.CLOSURE_ALREADY_OPEN, "this closure has been opened already")
         self._request = request
         await workflow.wait_condition(
@@ -267,7 +269,7 @@ class AccountClosure(ClosureRun):
                 type=refused.type,
                 non_retryable=True,
             )
-        return self._document
+        return self._finish_update()
 
     @workflow.update(name="renounce")
     async def renounce_items(self, request: RenounceRequest) -> StatusDocument:

@@ -347,6 +347,9 @@ class ClosureRun:
                 RefusalType.NOT_READY, "the system check is still running; try again when it is done"
             )
 
+    def _was_opened_in_an_earlier_run(self) -> bool:
+        return self._progress is not None and self._opened is None
+
     def _already_handled(self) -> bool:
         """Whether this update was answered in an earlier run of the same closure."""
         update = workflow.current_update_info()

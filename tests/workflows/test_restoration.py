@@ -33,7 +33,7 @@ async def test_a23_a26_late_usage_restores_the_account_and_says_what_is_lost(hou
         assert "1.23 USD" in restored.outcome_reason
         assert restored.unrecoverable == ("resources/vm", "balance", "promo")  # A26
         assert restored.restart_advice == closing.policy.restart_advice
-        assert [item.check for item in restored.checklist] == ["bills"]
+        assert [item.check for item in restored.checklist] == ["unpaid-bills"]
 
         assert await closing.access() is Access.OPEN
         assert [row["enabled"] for row in await closing.rows(tables.api_keys)] == [True]
@@ -89,7 +89,7 @@ async def test_a23_any_amount_owed_at_the_final_check_restores_even_one_cent(hou
     await closing.end_of_silence()
     restored = await closing.outcome()
     assert restored.outcome is Outcome.RESTORED
-    assert item_ids(restored)[0].startswith("bills/late-")
+    assert item_ids(restored)[0].startswith("unpaid-bills/late-")
 
 
 async def test_a23_a_bill_that_is_paid_before_the_final_check_does_not_restore(house: House) -> None:
