@@ -58,6 +58,11 @@ def provider_account(kind: LedgerKind, currency: str) -> LedgerAccount:
     return LedgerAccount(PROVIDER, kind, currency)
 
 
+def reference(*ids: str) -> str:
+    """A movement's reference made of ids; different ids never give the same one."""
+    return "/".join(part.replace("~", "~0").replace("/", "~1") for part in ids)
+
+
 async def post(connection: AsyncConnection, movements: Sequence[Movement]) -> None:
     """Writes the movements.
 

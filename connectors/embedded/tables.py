@@ -1,5 +1,6 @@
 """The platform's tables. What is personal is in rows that `close` deletes or blanks; never in the ledger."""
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -35,6 +36,7 @@ from database.columns import UtcDateTime
 
 ID_LENGTH = 200
 KEY_LENGTH = 1_000
+_IN_AT_MOST = 500
 
 # SQLite counts up only a key declared INTEGER.
 _Sequence = BigInteger().with_variant(Integer(), "sqlite")
@@ -78,6 +80,12 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+
+def in_parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Parts short enough for one ``IN``; SQLite bounds the values of a statement."""
+    for start in range(0, len(names), _IN_AT_MOST):
+        yield names[start : start + _IN_AT_MOST]
 
 
 def _enum(values: type[StrEnum], name: str) -> Enum:
