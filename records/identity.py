@@ -244,7 +244,7 @@ async def _capped(connection: AsyncConnection, account_id: str, user_id: str, no
         .where(record_guesses.c.account_id == account_id, record_guesses.c.guessed_at > now - GUESS_WINDOW)
         .group_by(record_guesses.c.user_id)
     )
-    by_user: dict[str, int] = dict(counted.tuples().all())
+    by_user: dict[str, int] = dict(counted.all())
     return (
         by_user.get(user_id, 0) >= WRONG_GUESSES_PER_USER
         or sum(by_user.values()) >= WRONG_GUESSES_PER_ACCOUNT

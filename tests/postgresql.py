@@ -1,7 +1,8 @@
 """A throw-away PostgreSQL server for tests, and fixtures that give each test an empty database.
 
 `from tests.postgresql import database_url, postgresql_cluster` in a `conftest.py` gives both fixtures:
-`database_url` runs a test on SQLite and on PostgreSQL (skipped with the reason where there is none).
+`database_url` runs a test on SQLite and on PostgreSQL (skipped with the reason where there is none);
+`postgresql_url` is for tests of what only PostgreSQL has.
 """
 
 import os
@@ -180,10 +181,21 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
     if request.param is Backend.SQLITE:
         yield f"sqlite+aiosqlite:///{tmp_path}/accounts.db"
         return
-    cluster = request.getfixturevalue("postgresql_cluster")
+    with _empty_database(request.getfixturevalue("postgresql_cluster")) as url:
+        yield url
+
+
+@pytest.fixture
+def postgresql_url(postgresql_cluster: Cluster | Unavailable) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database of this test's own."""
+    with _empty_database(postgresql_cluster) as url:
+        yield url
+
+
+@contextmanager
+def _empty_database(cluster: Cluster | Unavailable) -> Iterator[str]:
     if isinstance(cluster, Unavailable):
         pytest.skip(cluster.reason)
-    assert isinstance(cluster, Cluster)
     name = f"test_{uuid4().hex}"
     cluster.execute(SQL("CREATE DATABASE {}"), name)
     yield cluster.url(name)

@@ -1,3 +1,3 @@
-from tests.postgresql import database_url, postgresql_cluster
+from tests.postgresql import database_url, postgresql_cluster, postgresql_url
 
-__all__ = ["database_url", "postgresql_cluster"]
+__all__ = ["database_url", "postgresql_cluster", "postgresql_url"]
