@@ -18,6 +18,16 @@ class Access(StrEnum):
     CLOSED = "closed"
 
 
+class RequestKind(StrEnum):
+    """Ways to use an account; a closure stops them all (T4)."""
+
+    API = "api"
+    CALL = "call"
+    MESSAGE = "message"
+    VERIFY = "verify"
+    SIGN_IN = "sign-in"
+
+
 class BillStatus(StrEnum):
     UNPAID = "unpaid"
     ISSUED = "issued"

@@ -10,6 +10,7 @@ from enum import StrEnum
 class RefusalType(StrEnum):
     """Type names of refusals, stable for scripts (``error.type`` in JSON)."""
 
+    ACCESS_REFUSED = "AccessRefused"
     ACCOUNT_NOT_FOUND = "AccountNotFound"
     ACCOUNT_CLOSED = "AccountClosed"
     ACCOUNT_KIND_REFUSED = "AccountKindRefused"

@@ -28,7 +28,14 @@ class ExitCode(IntEnum):
 
 
 class BadInput(Exception):
-    """What was typed or written in a file cannot be right; the message says where and what to do."""
+    """What was typed or written in a file cannot be right; the message says where and what to do.
+
+    `faults` are the lines of a file that is wrong in several ways.
+    """
+
+    def __init__(self, message: str, *, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults
 
 
 class Unreachable(Exception):
@@ -108,7 +115,7 @@ def fail_with(error: Exception, *, as_json: bool) -> NoReturn:
                 acknowledgements=error.acknowledgements,
             )
         case BadInput():
-            fail(ExitCode.BAD_INPUT, "BadInput", str(error), as_json=as_json)
+            fail(ExitCode.BAD_INPUT, "BadInput", str(error), as_json=as_json, faults=error.faults)
         case Unreachable():
             fail(ExitCode.UNREACHABLE, "Unreachable", str(error), as_json=as_json)
         case _ if _is_outage(error):
@@ -129,18 +136,27 @@ def _is_outage(error: Exception) -> bool:
 
 
 def fail(
-    code: ExitCode, type: str, message: str, *, as_json: bool, acknowledgements: tuple[str, ...] = ()
+    code: ExitCode,
+    type: str,
+    message: str,
+    *,
+    as_json: bool,
+    acknowledgements: tuple[str, ...] = (),
+    faults: tuple[str, ...] = (),
 ) -> NoReturn:
-    """Prints one error, on stdout as JSON or on stderr as one line, and leaves."""
+    """Prints one error, on stdout as JSON or on stderr, as one line and one for each detail, and leaves."""
     if as_json:
         error: dict[str, JsonValue] = {"type": type, "message": one_line(message)}
         if acknowledgements:
             error["acknowledgements"] = list(acknowledgements)
+        if faults:
+            error["faults"] = [one_line(fault) for fault in faults]
         print_json({"error": error})
     else:
         label = type if code is ExitCode.REFUSED else "error"
         lines = [f"{label}: {one_line(message)}"]
         lines += [f'  --acknowledge "{one_line(text)}"' for text in acknowledgements]
+        lines += [f"  {one_line(fault)}" for fault in faults]
         _print(lambda: sys.stderr.write("\n".join(lines) + "\n"))
     leave(code)
 

@@ -20,11 +20,11 @@ PROVIDER = ""
 
 class MovementReason(StrEnum):
     PAYMENT = "payment"
-    OPENING_BALANCE = "opening-balance"
     PROMOTION = "promotion"
     USAGE = "usage"
     BILL_PAYMENT = "bill-payment"
     BILL_SETTLED = "bill-settled"
+    CREDIT_NOTE_SETTLED = "credit-note-settled"
     FORFEIT_CASH = "forfeit-cash"
     FORFEIT_PROMO = "forfeit-promo"
     VOID_DEBT = "void-debt"

@@ -1,0 +1,280 @@
+"""The commands of the embedded account platform: load and show accounts, and play the world around them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from closure.accounts import RequestKind
+from closure.money import Money
+from commandline.database import record_engine
+from commandline.options import Account, AsJson, free_text, identifier
+from commandline.platform_rendering import account_text, command, loaded_text, outbox_text, with_next
+from commandline.terminal import Answer, BadInput, execute
+
+app = typer.Typer(no_args_is_help=True)
+
+Thing = Annotated[str, typer.Argument(callback=identifier)]
+
+
+def _run(act: Callable[[AsyncEngine], Awaitable[Answer]], *, as_json: bool) -> None:
+    async def on_platform() -> Answer:
+        async with record_engine() as engine:
+            return await act(engine)
+
+    execute(on_platform, as_json=as_json)
+
+
+def _handled(account: str, thing: str, result: str, *, changed: bool = True) -> Answer:
+    """The answer of an act by which the customer handles something elsewhere."""
+    document: JsonValue = {"account_id": account, "id": thing, "result": result, "changed": changed}
+    said = f"{thing} of account {account} is {result}."
+    if not changed:
+        said = f"{thing} of account {account} is {result} already; nothing was changed."
+    again = f"If a closure waits for this, let it look again: {command('recheck', account)}"
+    return Answer(document, with_next(said, again))
+
+
+@app.command()
+def load(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Account file, YAML or JSON.")],
+    as_json: AsJson = False,
+) -> None:
+    """Loads the accounts of a file: all or, if anything is wrong with it, none. Again changes nothing."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.account_file import read_account_file
+        from connectors.embedded.account_text import AccountFileFault
+        from connectors.embedded.loading import load_accounts
+
+        try:
+            loaded = await load_accounts(engine, read_account_file(file), str(file))
+        except AccountFileFault as fault:
+            raise _bad_file(fault.file, fault.lines) from fault
+        document: JsonValue = {
+            "accounts": [
+                {"id": each.account_id, "provider": each.provider, "result": each.result.value}
+                for each in loaded
+            ]
+        }
+        return Answer(document, loaded_text(loaded))
+
+    _run(act, as_json=as_json)
+
+
+def _bad_file(file: str, lines: tuple[str, ...]) -> BadInput:
+    if len(lines) == 1:
+        return BadInput(f"{lines[0]}; nothing was loaded")
+    return BadInput(f"{file} has {len(lines)} faults; nothing was loaded:", faults=lines)
+
+
+@app.command()
+def show(account: Account, as_json: AsJson = False) -> None:
+    """Shows the account as it stands: the account file's shape, and sessions, service roles and access."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.exhibit import show_account
+
+        shown = await show_account(engine, account)
+        return Answer({"accounts": [shown.model_dump(mode="json")]}, account_text(shown))
+
+    _run(act, as_json=as_json)
+
+
+@app.command()
+def charge(
+    account: Account,
+    amount: Annotated[
+        str,
+        typer.Option("--amount", metavar="12.34", help="In the account's currency.", callback=free_text),
+    ],
+    product: Annotated[
+        str | None, typer.Option("--product", metavar="ecs", help="What was used.", callback=identifier)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Late usage becomes an unpaid bill now."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.elsewhere import BadCharge
+        from connectors.embedded.elsewhere import charge as bill_usage
+
+        try:
+            bill = await bill_usage(engine, account, amount, product)
+        except BadCharge as error:
+            raise BadInput(f"{error}; nothing was billed") from error
+        owed: Money = bill.amount
+        document: JsonValue = {
+            "account_id": account,
+            "bill": {
+                "id": bill.bill_id,
+                "amount": str(owed),
+                "currency": owed.currency,
+                "status": bill.status.value,
+                "product": product,
+            },
+        }
+        said = f"Account {account} owes {owed} {owed.currency} more: unpaid bill {bill.bill_id}."
+        return Answer(
+            document, with_next(said, f"Pay it: {command('platform', 'pay', account, bill.bill_id)}")
+        )
+
+    _run(act, as_json=as_json)
+
+
+def _moment(text: str) -> datetime:
+    from connectors.embedded.account_file import moment
+
+    try:
+        return moment(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def meter(
+    account: Account,
+    until: Annotated[
+        datetime,
+        typer.Option("--until", metavar="T", help="A time such as 2027-03-01T00:00:00Z.", parser=_moment),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Moves the metering watermark: all usage before it has been billed."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.elsewhere import move_watermark
+
+        await move_watermark(engine, account, until)
+        text = until.isoformat().replace("+00:00", "Z")
+        said = f"All usage of account {account} before {text} is billed."
+        again = f"A closure in its final check may look again: {command('recheck', account)}"
+        return Answer({"account_id": account, "usage_final_until": text}, with_next(said, again))
+
+    _run(act, as_json=as_json)
+
+
+@app.command()
+def pay(account: Account, bill: Thing, as_json: AsJson = False) -> None:
+    """The customer pays a bill; the account's cash stays as it is."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.elsewhere import pay_bill
+
+        return _handled(account, bill, "paid", changed=await pay_bill(engine, account, bill))
+
+    _run(act, as_json=as_json)
+
+
+@app.command()
+def settle(account: Account, credit_note: Thing, as_json: AsJson = False) -> None:
+    """A credit note is settled."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.elsewhere import settle_credit_note
+
+        changed = await settle_credit_note(engine, account, credit_note)
+        return _handled(account, credit_note, "settled", changed=changed)
+
+    _run(act, as_json=as_json)
+
+
+@app.command()
+def transfer(account: Account, domain: Thing, as_json: AsJson = False) -> None:
+    """The customer transfers a domain to another account or registrar."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.elsewhere import transfer_domain
+
+        await transfer_domain(engine, account, domain)
+        return _handled(account, domain, "transferred")
+
+    _run(act, as_json=as_json)
+
+
+@app.command(name="cancel-filing")
+def cancel_icp_filing(
+    account: Account,
+    icp: Annotated[str, typer.Argument(metavar="ICP", callback=identifier)],
+    as_json: AsJson = False,
+) -> None:
+    """The customer cancels an ICP filing."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.elsewhere import cancel_filing
+
+        await cancel_filing(engine, account, icp)
+        return _handled(account, icp, "cancelled")
+
+    _run(act, as_json=as_json)
+
+
+@app.command(name="unlink")
+def end_relationship(account: Account, relationship: Thing, as_json: AsJson = False) -> None:
+    """A relationship to other accounts ends."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.elsewhere import unlink
+
+        await unlink(engine, account, relationship)
+        return _handled(account, relationship, "unlinked")
+
+    _run(act, as_json=as_json)
+
+
+@app.command()
+def release(account: Account, resource: Thing, as_json: AsJson = False) -> None:
+    """The customer releases a resource, or unsubscribes from a subscription."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.elsewhere import release_resource
+
+        await release_resource(engine, account, resource)
+        return _handled(account, resource, "released")
+
+    _run(act, as_json=as_json)
+
+
+@app.command(name="request")
+def use(
+    account: Account,
+    kind: Annotated[RequestKind, typer.Option("--kind", help="How the account is used.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tries to use the account; exit 0 when that works, 1 when the platform refuses."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.usage import Scope, request
+
+        served = await request(engine, account, kind)
+        document: JsonValue = {
+            "account_id": account,
+            "kind": kind.value,
+            "allowed": True,
+            "scope": served.scope.value,
+        }
+        if served.scope is Scope.CLOSURE_STATUS:
+            said = f"{kind.value} works for account {account}, but shows the closure's status only."
+            return Answer(document, with_next(said, f"See it: {command('status', account)}"))
+        said = f"{kind.value} works for account {account}."
+        return Answer(document, with_next(said, f"See the account: {command('platform', 'show', account)}"))
+
+    _run(act, as_json=as_json)
+
+
+@app.command()
+def outbox(account: Account, as_json: AsJson = False) -> None:
+    """Shows the messages that were sent to the account's users, one-time codes among them."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.exhibit import read_outbox
+
+        messages = await read_outbox(engine, account)
+        document: JsonValue = {"messages": [message.model_dump(mode="json") for message in messages]}
+        return Answer(document, outbox_text(account, messages))
+
+    _run(act, as_json=as_json)

@@ -1,0 +1,234 @@
+"""Accounts of the embedded platform for people: what is there, what was sent, what to do next."""
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from closure.accounts import Access
+from commandline.countdown import spoken_time
+from commandline.next_step import STARTER
+from commandline.rendering import bullet_list, facts_table, money_text
+from commandline.terminal import plain
+
+if TYPE_CHECKING:
+    from connectors.embedded.exhibit import SentMessage, ShownAccount
+    from connectors.embedded.loading import LoadedAccount
+
+SHOWN_AT_MOST = 20
+"""Rows of one kind that a person is shown; ``--json`` shows all."""
+
+_ACCESS: Mapping[Access, str] = {
+    Access.OPEN: "open: in normal use",
+    Access.CLOSURE_STATUS_ONLY: "stopped by its closure: signing in shows the closure's status only",
+    Access.STOPPED: "stopped",
+    Access.CLOSED: "closed for good",
+}
+
+
+def command(*words: str) -> str:
+    """A command of the starter as it would be typed."""
+    return f"{STARTER} {shlex.join(words)}"
+
+
+def with_next(said: str, *steps: str) -> RenderableType:
+    """What happened in one line, and what can be done now."""
+    return Group(plain(said), bullet_list("Next", steps))
+
+
+def loaded_text(loaded: Sequence["LoadedAccount"]) -> RenderableType:
+    """What became of each account of a file."""
+    if not loaded:
+        return "The file holds no accounts; nothing was loaded."
+    rows = [(account.account_id, account.provider, account.result.value) for account in loaded]
+    steps = [
+        f"See what is there: {command('platform', 'show', loaded[0].account_id)}",
+        f"See what a closure would do: {command('plan', loaded[0].account_id)}",
+    ]
+    return Group(_table("Accounts", ("account", "provider", "result"), rows), bullet_list("Next", steps))
+
+
+def account_text(account: "ShownAccount") -> RenderableType:
+    """The account's facts, and one table for each kind of thing that it has."""
+    tables = [
+        _table(title, columns, rows)
+        for title, columns, rows in (
+            *_money_tables(account),
+            *_thing_tables(account),
+            *_people_tables(account),
+        )
+        if rows
+    ]
+    return Group(_facts(account), *tables, bullet_list("Next", _next_steps(account)))
+
+
+def outbox_text(account_id: str, messages: Sequence["SentMessage"]) -> RenderableType:
+    """Every message, in sending order."""
+    if not messages:
+        return with_next(
+            f"No message was sent to account {account_id}.",
+            f"Send a code: {command('challenge', account_id)} --as USER --method email_code",
+        )
+    shown: list[RenderableType] = []
+    for message in messages:
+        head = f"{message.id}  {spoken_time(message.time)}  {message.channel.value}  "
+        shown.append(plain(f"{head}{message.template} ({message.language})", style="bold"))
+        shown.append(plain(message.body or "(blanked: the account is deleted)"))
+    return Group(*shown)
+
+
+def _table(title: str, columns: Iterable[str], rows: Sequence[Sequence[str]]) -> Table:
+    more = len(rows) - SHOWN_AT_MOST
+    caption = f"and {more} more; --json shows all" if more > 0 else None
+    table = Table(
+        title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left"
+    )
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows[:SHOWN_AT_MOST]:
+        table.add_row(*(plain(cell) for cell in row))
+    return table
+
+
+def _facts(account: "ShownAccount") -> Table:
+    rows: list[tuple[str, str]] = [
+        ("account", f"{account.id}  ({account.provider}, {account.kind})"),
+        ("access", _ACCESS[account.access]),
+    ]
+    rows += [
+        (name, spoken_time(time))
+        for name, time in (
+            ("stopped at", account.stopped_at),
+            ("closed at", account.closed_at),
+            ("usage final until", account.usage_final_until),
+        )
+        if time
+    ]
+    rows += [
+        ("cash", money_text(account.balance.cash, account.currency)),
+        ("promo", money_text(account.balance.promo, account.currency)),
+    ]
+    if account.parent:
+        rows.append(("subaccount of", account.parent))
+    rows += [
+        (name, ", ".join(members))
+        for name, members in (
+            ("subaccounts", account.subaccounts),
+            ("service roles", account.service_roles),
+        )
+        if members
+    ]
+    return facts_table(rows)
+
+
+_Section = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+
+
+def _money_tables(account: "ShownAccount") -> tuple[_Section, ...]:
+    currency = account.currency
+    return (
+        (
+            "Bills",
+            ("bill", "amount", "status", "product"),
+            [
+                (bill.id, money_text(bill.amount, currency), bill.status.value, bill.product or "")
+                for bill in account.bills
+            ],
+        ),
+        (
+            "Credit notes",
+            ("credit note", "amount", "status"),
+            [
+                (note.id, money_text(note.amount, currency), note.status.value)
+                for note in account.credit_notes
+            ],
+        ),
+        (
+            "Payments",
+            ("payment", "amount", "paid at"),
+            [
+                (payment.id, money_text(payment.amount, currency), spoken_time(payment.paid_at))
+                for payment in account.payments or ()
+            ],
+        ),
+    )
+
+
+def _thing_tables(account: "ShownAccount") -> tuple[_Section, ...]:
+    return (
+        (
+            "Resources",
+            ("resource", "product", "billing", "renounceable", "needs"),
+            [
+                (
+                    each.id,
+                    each.product,
+                    each.billing.value,
+                    _yes(each.renounceable),
+                    ", ".join(each.depends_on),
+                )
+                for each in account.resources
+            ],
+        ),
+        (
+            "Subscriptions",
+            ("subscription", "product", "expires", "renounceable"),
+            [
+                (each.id, each.product, spoken_time(each.expires_at), _yes(each.renounceable))
+                for each in account.subscriptions
+            ],
+        ),
+        ("Domains", ("domain",), [(domain.id,) for domain in account.domains]),
+        ("ICP filings", ("filing",), [(filing.id,) for filing in account.icp_filings]),
+        (
+            "Relationships",
+            ("relationship", "type", "role"),
+            [
+                (each.id, each.type.value, each.role.value if each.role else "")
+                for each in account.relationships
+            ],
+        ),
+        ("Bindings", ("binding", "third party"), [(each.id, each.third_party) for each in account.bindings]),
+        ("Data", ("data", "store", "objects"), [(d.id, d.store, str(d.objects)) for d in account.data]),
+    )
+
+
+def _people_tables(account: "ShownAccount") -> tuple[_Section, ...]:
+    return (
+        (
+            "Users",
+            ("user", "role", "e-mail", "phone", "language"),
+            [
+                (user.id, user.role, user.email or "", user.phone or "", user.language)
+                for user in account.users
+            ],
+        ),
+        ("API keys", ("key", "enabled"), [(key.id, _yes(key.enabled)) for key in account.api_keys]),
+        (
+            "Sessions",
+            ("session", "user", "since"),
+            [
+                (session.id, session.user_id or "", spoken_time(session.started_at))
+                for session in account.sessions
+            ],
+        ),
+    )
+
+
+def _next_steps(account: "ShownAccount") -> tuple[str, ...]:
+    match account.access:
+        case Access.OPEN:
+            return (
+                f"See what a closure would do: {command('plan', account.id)}",
+                f"See whether one is under way: {command('status', account.id)}",
+            )
+        case Access.CLOSED:
+            return (f"The evidence of its closure: {command('audit', account.id, '--verify')}",)
+        case _:
+            return (f"See how its closure stands: {command('status', account.id)}",)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

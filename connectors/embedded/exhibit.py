@@ -1,0 +1,179 @@
+"""What the platform shows of an account: the account as it stands, and the messages that were sent to it."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Row, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from closure.accounts import Access, Channel
+from closure.model import Instant, Model
+from closure.money import format_minor
+from connectors.embedded import tables
+from connectors.embedded.account_file import (
+    AccountDescription,
+    ApiKeyEntry,
+    BalanceEntry,
+    BillEntry,
+    BindingEntry,
+    CreditNoteEntry,
+    DataEntry,
+    PaymentEntry,
+    RelationshipEntry,
+    ResourceEntry,
+    SubscriptionEntry,
+    ThingEntry,
+    User,
+)
+from connectors.embedded.accounts import Account, find_account
+from connectors.embedded.billing import read_statement
+from connectors.embedded.inventory import read_inventory
+from database import reading
+
+
+class Session(Model):
+    id: str
+    user_id: str | None
+    started_at: Instant
+
+
+class ShownAccount(AccountDescription):
+    """An account in the account file's shape, and what a file can't say. No passwords, no messages."""
+
+    access: Access
+    parent: str | None
+    stopped_at: Instant | None
+    closed_at: Instant | None
+    sessions: tuple[Session, ...]
+    service_roles: tuple[str, ...]
+
+
+class SentMessage(Model):
+    """One message to one user; its body is empty once the account is deleted."""
+
+    id: int
+    channel: Channel
+    template: str
+    language: str
+    body: str
+    time: Instant
+
+
+_Rows = Sequence[Mapping[str, object]]
+
+
+async def show_account(engine: AsyncEngine, account_id: str) -> ShownAccount:
+    """The account in one consistent view; of a deleted one, what is left.
+
+    Raises:
+        Refused: `ACCOUNT_NOT_FOUND`.
+    """
+    async with reading(engine) as connection:
+        account = await find_account(connection, account_id)
+        return await _shown(connection, account)
+
+
+async def read_outbox(engine: AsyncEngine, account_id: str) -> tuple[SentMessage, ...]:
+    """All messages to the account's users, in sending order.
+
+    Raises:
+        Refused: `ACCOUNT_NOT_FOUND`.
+    """
+    row = tables.outbox.c
+    async with reading(engine) as connection:
+        await find_account(connection, account_id)
+        found = await connection.execute(
+            select(row.id, row.channel, row.template, row.language, row.body, row.time)
+            .where(row.account_id == account_id)
+            .order_by(row.id)
+        )
+        return tuple(SentMessage.model_validate(dict(message)) for message in found.mappings())
+
+
+async def _shown(connection: AsyncConnection, account: Account) -> ShownAccount:
+    async def rows(table: Table) -> _Rows:
+        columns = [column for column in table.c if column.name != "account_id"]
+        found = await connection.execute(
+            select(*columns).where(table.c.account_id == account.account_id).order_by(table.c.id)
+        )
+        return [dict(row) for row in found.mappings()]
+
+    statement = await read_statement(connection, account)
+    inventory = await read_inventory(connection, account.account_id)
+    return ShownAccount(
+        id=account.account_id,
+        provider=account.provider,
+        kind=account.kind,
+        currency=account.currency,
+        users=await _users(connection, account.account_id),
+        balance=BalanceEntry(cash=str(statement.cash), promo=str(statement.promo)),
+        bills=tuple(map(BillEntry.model_validate, _with_amounts(await rows(tables.bills), account))),
+        credit_notes=tuple(
+            map(CreditNoteEntry.model_validate, _with_amounts(await rows(tables.credit_notes), account))
+        ),
+        resources=tuple(
+            ResourceEntry(
+                id=resource.resource_id,
+                product=resource.product,
+                billing=resource.billing,
+                renounceable=resource.renounceable,
+                depends_on=resource.depends_on,
+            )
+            for resource in inventory.resources
+        ),
+        subscriptions=tuple(map(SubscriptionEntry.model_validate, await rows(tables.subscriptions))),
+        domains=tuple(ThingEntry(id=name) for name in inventory.domains),
+        icp_filings=tuple(ThingEntry(id=name) for name in inventory.icp_filings),
+        relationships=tuple(map(RelationshipEntry.model_validate, await rows(tables.relationships))),
+        bindings=tuple(map(BindingEntry.model_validate, await rows(tables.bindings))),
+        data=tuple(map(DataEntry.model_validate, await rows(tables.data_stores))),
+        api_keys=tuple(map(ApiKeyEntry.model_validate, await rows(tables.api_keys))),
+        payments=tuple(map(PaymentEntry.model_validate, _with_amounts(await rows(tables.payments), account))),
+        subaccounts=await _subaccounts(connection, account.account_id),
+        usage_final_until=account.usage_final_until,
+        access=account.access,
+        parent=account.parent_id,
+        stopped_at=account.stopped_at,
+        closed_at=account.closed_at,
+        sessions=tuple(map(Session.model_validate, await rows(tables.sessions))),
+        service_roles=tuple(str(row["id"]) for row in await rows(tables.service_roles)),
+    )
+
+
+def _with_amounts(rows: _Rows, account: Account) -> list[dict[str, object]]:
+    return [{**row, "amount": format_minor(_minor(row), account.currency)} for row in rows]
+
+
+def _minor(row: Mapping[str, object]) -> int:
+    amount = row["amount"]
+    assert isinstance(amount, int)
+    return amount
+
+
+async def _users(connection: AsyncConnection, account_id: str) -> tuple[User, ...]:
+    """A sign-in is shown where the account's file named it."""
+    user, login = tables.users.c, tables.logins.c
+    rows = await connection.execute(
+        select(user.id, user.role, user.login, login.personal, user.email, user.phone, user.language)
+        .join_from(tables.users, tables.logins)
+        .where(user.account_id == account_id)
+        .order_by(user.id)
+    )
+    return tuple(
+        User(
+            id=name,
+            role=role,
+            login=sign_in if personal else None,
+            email=email,
+            phone=phone,
+            language=language,
+        )
+        for name, role, sign_in, personal, email, phone, language in rows
+    )
+
+
+async def _subaccounts(connection: AsyncConnection, account_id: str) -> tuple[str, ...]:
+    row = tables.accounts.c
+    rows: Sequence[Row[str]] = (
+        await connection.execute(select(row.id).where(row.parent_id == account_id).order_by(row.id))
+    ).all()
+    return tuple(name for (name,) in rows)
