@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,9 +17,11 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from closure.messages import CloseRequest, ClosureInput, ConfirmRequest, IdentityMethod, StatusDocument
+from connectors.embedded.account_file import parse_account_file
+from connectors.embedded.loading import load_accounts
 from database import create_engine, transaction
 from deploy.down import down
-from deploy.up import PROJECT, up
+from deploy.up import up
 from records.tables import record_proofs
 from settings import Settings
 
@@ -34,7 +34,7 @@ class House:
     client: Client
     engine: AsyncEngine
 
-    def load(self, account_ids: Sequence[str]) -> None:
+    async def load(self, account_ids: Sequence[str]) -> None:
         """Accounts that nothing blocks, with one data store each."""
         accounts = [
             {
@@ -47,11 +47,8 @@ class House:
             }
             for account_id in account_ids
         ]
-        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-            json.dump({"accounts": accounts}, file)
-            file.flush()
-            command = [sys.executable, "starter.py", "platform", "load", file.name, "--json"]
-            subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+        text = json.dumps({"accounts": accounts})
+        await load_accounts(self.engine, parse_account_file(text, "benchmark.json"), "benchmark.json")
 
     async def proof(self, account_id: str) -> str:
         """A proof of identity, as a checked code leaves it in the record; slow hashing is not measured."""
@@ -81,13 +78,14 @@ class House:
             task_queue=Settings().task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
         )
-        return await self.client.execute_update_with_start_workflow(
+        document: StatusDocument = await self.client.execute_update_with_start_workflow(
             "close",
             CloseRequest(actor=USER, proof_id=proof_id, agree=True),
             start_workflow_operation=start,
             id=f"{closure_id}/close",
             result_type=StatusDocument,
         )
+        return document
 
     async def confirm(self, account_id: str, ready: StatusDocument) -> StatusDocument:
         request = ConfirmRequest(actor=USER, reason="benchmark", plan_hash=ready.plan_hash)
