@@ -7,8 +7,8 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 	done; echo python3)
 VENV_PYTHON := .venv/bin/python
 # Packages whose imports are all here; the others join with the parts that they wait for.
-TYPED := closure database deploy settings.py log_output.py
-LINTED := database deploy settings.py log_output.py activities workflows worker.py
+TYPED := closure database records deploy settings.py log_output.py
+LINTED := database records deploy settings.py log_output.py activities workflows worker.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup server demo test up down lint bench lock clean

@@ -68,10 +68,7 @@ class GoBuild:
             return finished
 
     def _build(self, report: Report) -> None:
-        try:
-            start_over(self.folder)
-        except OSError as error:
-            raise InstallationUnavailable(f"the cache folder can't be written: {error}") from error
+        start_over(self.folder)
         modules = {
             "server": (versions.SERVER_MODULE, versions.SERVER_VERSION),
             "ui": (versions.UI_MODULE, versions.UI_VERSION),

@@ -54,9 +54,10 @@ def is_complete(folder: Path, version: str, programs: Mapping[str, Path]) -> boo
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         recorded = marker["sha256"]
         return marker["version"] == version and all(
-            recorded[name] == _sha256(program) for name, program in programs.items()
+            os.access(program, os.X_OK) and recorded[name] == _sha256(program)
+            for name, program in programs.items()
         )
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
@@ -75,24 +76,40 @@ def mark_complete(folder: Path, version: str, programs: Mapping[str, Path]) -> N
 
 
 def start_over(folder: Path) -> None:
-    """An empty folder, whatever an interrupted attempt has left in it."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    """An empty folder, whatever an interrupted attempt has left in it. Raises InstallationUnavailable."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise _not_writable(error) from error
 
 
 @contextmanager
 def only_one(folder: Path, report: Report) -> Iterator[None]:
-    """Holds the lock beside `folder`, waiting for another process that holds it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """Holds the lock beside `folder`, waiting for another process that holds it.
+
+    Raises InstallationUnavailable.
+    """
     lock_file = folder.with_name(f"{folder.name}.lock")
-    with lock_file.open("a") as lock:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        opened = lock_file.open("a")
+    except OSError as error:
+        raise _not_writable(error) from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             report(f"another process prepares the Temporal server; waiting for it ({lock_file})")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _not_writable(error: OSError) -> InstallationUnavailable:
+    return InstallationUnavailable(
+        f"the cache folder can't be written: {error}; set XDG_CACHE_HOME to a folder that can"
+    )
 
 
 def _sha256(program: Path) -> str:

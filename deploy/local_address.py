@@ -20,7 +20,7 @@ def read_local_server(directory: Path = Path(".closure")) -> LocalServer | None:
     """The server recorded in `directory`; None when `make up` has not run there (or `make down` has)."""
     try:
         document = json.loads((directory / FILE_NAME).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     try:
         return LocalServer(
