@@ -36,7 +36,7 @@ class NotificationActivities:
                         account_id=notice.account_id,
                         closure_id=notice.closure_id,
                         reason=notice.reason,
-                        unrecoverable=", ".join(notice.unrecoverable) or "-",
+                        unrecoverable=notice.unrecoverable,
                     ),
                     roles=policy.eligibility.roles,
                     time=notice.time,

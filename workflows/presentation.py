@@ -36,7 +36,7 @@ _NEXT: dict[Stage, str] = {
 }
 
 _SHOWN_ITEMS = 50
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!~])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 
 
 def current_details(document: StatusDocument, deadline: datetime | None, waiting_for: str | None) -> str:
@@ -52,7 +52,7 @@ def current_details(document: StatusDocument, deadline: datetime | None, waiting
         lines += [f"**Next:** {_NEXT[document.stage]}", ""]
     lines += _checklist(document)
     if document.unrecoverable:
-        lines += ["**Can't come back:** " + ", ".join(map(escaped, document.unrecoverable)), ""]
+        lines += [f"**Can't come back:** {_listed(document.unrecoverable)}", ""]
     if document.plan_hash and document.stage is Stage.READY:
         lines += [f"**Plan hash:** `{document.plan_hash}`", ""]
     lines.append(
@@ -65,6 +65,12 @@ def current_details(document: StatusDocument, deadline: datetime | None, waiting
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def _listed(ids: tuple[str, ...]) -> str:
+    shown = ", ".join(map(escaped, ids[:_SHOWN_ITEMS]))
+    hidden = len(ids) - _SHOWN_ITEMS
+    return f"{shown} … and {hidden} more" if hidden > 0 else shown
 
 
 def _checklist(document: StatusDocument) -> list[str]:
@@ -84,4 +90,5 @@ def _row(item: ChecklistItem) -> str:
         ItemCategory.UNKNOWN: "❓ unknown",
         ItemCategory.RENOUNCEABLE: "✔ given up" if item.renounced else "♻ renounceable",
     }[item.category]
-    return f"| {mark} | `{escaped(item.item_id)}` {escaped(item.title)} | {escaped(item.how_to)} |"
+    # No code span for the id: backslashes would show in it.
+    return f"| {mark} | **{escaped(item.item_id)}** {escaped(item.title)} | {escaped(item.how_to)} |"
