@@ -10,7 +10,8 @@ from temporalio import activity
 
 from activities.requests import SurveyProgress, SurveyRequest, SurveyResult
 from closure.checks import carry_renounced, evaluate
-from closure.plan import Plan, difference, make_plan, unrecoverable_ids
+from closure.plan import Plan, make_plan, unrecoverable_ids
+from closure.plan_difference import difference
 from closure.policy import Policy
 from closure.survey import Source, SurveyFacts
 from connectors.ports import Billing, DataStores, Directory, InventorySource

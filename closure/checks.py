@@ -3,8 +3,10 @@
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from urllib.parse import quote
 
 from closure.accounts import (
+    AccountProfile,
     BillingStatement,
     BillStatus,
     CreditNoteStatus,
@@ -19,7 +21,7 @@ from closure.messages import ChecklistItem, ItemCategory, RenounceRequest
 from closure.money import Money
 from closure.policy import Check, Disposition, Inspects, Policy
 from closure.release_order import caught_in_cycles
-from closure.survey import Source, SurveyFacts
+from closure.survey import AccountFacts, Source, SurveyFacts
 from closure.templates import fill
 
 LONGEST_REASON = 200
@@ -41,6 +43,7 @@ _SOURCE_NAMES: dict[Source, str] = {
     Source.INVENTORY: "The inventory of resources",
     Source.RELATIONSHIPS: "The list of related accounts",
     Source.DATA_STORES: "The list of data stores",
+    Source.SUBACCOUNTS: "The list of subaccounts",
 }
 _LEFT_WITH_THE_ACCOUNT = frozenset({Inspects.BALANCE, Inspects.DEBT})
 
@@ -51,16 +54,39 @@ def evaluate(policy: Policy, facts: SurveyFacts, now: datetime, mode: Mode) -> t
     `now` is an aware time of the closure's clock: what has expired by then is no item (A6). A source that
     could not be read yields one `unknown` item when a check or the plan needs it: unknown blocks.
     """
-    items: list[ChecklistItem] = []
+    items = list(_account_items(policy, facts, now, mode))
+    for subaccount in facts.subaccounts or ():
+        found = _account_items(policy, subaccount, now, mode)
+        items += [of_subaccount(item, subaccount.profile.account_id) for item in found]
+        if subaccount.profile.currency != facts.profile.currency:
+            items.append(_other_currency(subaccount.profile, facts.profile.currency))
+    return tuple(items)
+
+
+def subaccount_prefix(account_id: str) -> str:
+    """What item ids of a subaccount begin with; no two subaccounts' prefixes are alike."""
+    return f"subaccount/{quote(account_id, safe='')}/"
+
+
+def of_subaccount(item: ChecklistItem, account_id: str) -> ChecklistItem:
+    """The item with an id and a title that say whose it is."""
+    return item.model_copy(
+        update={
+            "item_id": subaccount_prefix(account_id) + item.item_id,
+            "title": f"Subaccount {account_id}: {item.title}",
+        }
+    )
+
+
+def _account_items(policy: Policy, facts: AccountFacts, now: datetime, mode: Mode) -> Iterator[ChecklistItem]:
     for check in policy.checks:
         # Keeping the data keeps the account's money too, so neither balance nor debt is given up.
         if mode is Mode.KEEP_DATA and check.inspects in _LEFT_WITH_THE_ACCOUNT:
             continue
-        items.extend(_items(check, facts, now))
-    items.extend(_unorderable(policy, facts))
+        yield from _items(check, facts, now)
+    yield from _unorderable(policy, facts)
     unread = facts.unreadable & _needed_sources(policy, mode)
-    items.extend(_unknown(source) for source in Source if source in unread)
-    return tuple(items)
+    yield from (_unknown(source) for source in Source if source in unread)
 
 
 def carry_renounced(
@@ -131,15 +157,20 @@ def check_reason(policy: Policy, reason: str) -> str:
     return stripped
 
 
-def newly_owed(policy: Policy, statement: BillingStatement, now: datetime) -> tuple[ChecklistItem, ...]:
+def newly_owed(
+    policy: Policy, statement: BillingStatement, now: datetime, *, refunds: bool = False
+) -> tuple[ChecklistItem, ...]:
     """What the final check finds open, whatever its size (A4, A23): every finding is `manual`.
 
-    A positive cash balance counts too: all that was there has been given up, so this is new money.
+    A positive cash balance counts too, unless it `refunds`: all that was there has been given up, so this is
+    new money.
     `now` is the closure's clock. The texts are those of the policy's checks, where it has them.
     """
     checks = {check.inspects: check for check in policy.checks}
     items: list[ChecklistItem] = []
     for inspects, fallback in _FINANCIAL.items():
+        if inspects is Inspects.BALANCE and refunds:
+            continue
         check = checks.get(inspects, fallback)
         strict = check.model_copy(
             update={
@@ -163,7 +194,7 @@ def _identity(item: ChecklistItem) -> tuple[str, ItemCategory, str | None, str |
     return item.item_id, item.category, item.amount, item.currency, item.resource_id
 
 
-def _items(check: Check, facts: SurveyFacts, now: datetime) -> Iterable[ChecklistItem]:
+def _items(check: Check, facts: AccountFacts, now: datetime) -> Iterable[ChecklistItem]:
     source = SOURCE_OF[check.inspects]
     if source is Source.BILLING:
         return _financial(check, facts.statement) if facts.statement is not None else ()
@@ -280,13 +311,14 @@ def _thing_item(
 
 def _needed_sources(policy: Policy, mode: Mode) -> frozenset[Source]:
     needed = {SOURCE_OF[check.inspects] for check in policy.checks}
-    needed.add(Source.INVENTORY)  # the plan releases what is deployed, in either mode
+    # In either mode the plan releases what is deployed, in subaccounts too.
+    needed |= {Source.INVENTORY, Source.SUBACCOUNTS}
     if mode is Mode.DELETE:
         needed |= {Source.BILLING, Source.DATA_STORES}
     return frozenset(needed)
 
 
-def _unorderable(policy: Policy, facts: SurveyFacts) -> Iterator[ChecklistItem]:
+def _unorderable(policy: Policy, facts: AccountFacts) -> Iterator[ChecklistItem]:
     """Without a check of resources nothing else would stop a closure that can't release them."""
     if facts.inventory is None or Inspects.RESOURCES in policy.inspected.values():
         return
@@ -299,6 +331,16 @@ def _unorderable(policy: Policy, facts: SurveyFacts) -> Iterator[ChecklistItem]:
             how_to="It depends on itself through others. Release one of them yourself, then recheck.",
             resource_id=resource_id,
         )
+
+
+def _other_currency(profile: AccountProfile, currency: str) -> ChecklistItem:
+    return ChecklistItem(
+        item_id=f"{subaccount_prefix(profile.account_id)}unknown/currency",
+        check="unknown",
+        category=ItemCategory.UNKNOWN,
+        title=f"Subaccount {profile.account_id} settles in {profile.currency}, not in {currency}",
+        how_to=f"Two currencies can't be settled together: move it to {currency}, or out. Then recheck.",
+    )
 
 
 def _unknown(source: Source) -> ChecklistItem:

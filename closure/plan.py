@@ -8,13 +8,15 @@ from datetime import timedelta
 from pydantic import JsonValue
 
 from closure.accounts import Resource
+from closure.checks import subaccount_prefix
 from closure.duration import Duration
 from closure.lifecycle import Mode
 from closure.messages import ChecklistItem, ItemCategory
 from closure.model import WireModel
+from closure.money import Money
 from closure.policy import Inspects, Policy
 from closure.release_order import caught_in_cycles, release_batches
-from closure.survey import SurveyFacts
+from closure.survey import AccountFacts, SurveyFacts
 
 
 class PlanItem(WireModel):
@@ -36,22 +38,15 @@ class PlannedErasure(WireModel):
     objects: int
 
 
-class Plan(WireModel):
-    """What the closure would do, from one survey under one policy.
+class AccountPlan(WireModel):
+    """What the closure would do to one account.
 
     Amounts are positive decimal strings in `currency`; None where nothing is lost or the source was unread.
     `releases` are batches of resource ids, dependents first; `cancellations` subscription ids.
     """
 
     account_id: str
-    policy: str
-    policy_version: str
-    policy_hash: str
-    mode: Mode
     currency: str
-    silent_period: Duration = timedelta(0)
-    retention: Duration = timedelta(0)
-    items: tuple[PlanItem, ...] = ()
     releases: tuple[tuple[str, ...], ...] = ()
     cancellations: tuple[str, ...] = ()
     products: Mapping[str, str] = {}
@@ -61,7 +56,6 @@ class Plan(WireModel):
     voided_debt: str | None = None
     refund: str | None = None
     erasures: tuple[PlannedErasure, ...] = ()
-    deletes_bindings: bool = False
 
     @property
     def writes_off(self) -> bool:
@@ -72,6 +66,44 @@ class Plan(WireModel):
     def released_ids(self) -> tuple[str, ...]:
         """All resources that go, in the order of release."""
         return tuple(resource_id for batch in self.releases for resource_id in batch)
+
+    def hashed(self) -> dict[str, JsonValue]:
+        """What of this account the plan's hash covers."""
+        return {
+            "releases": [*sorted(self.released_ids)],
+            "cancellations": [*sorted(self.cancellations)],
+            "currency": self.currency,
+            "forfeited_cash": self.forfeited_cash,
+            "forfeited_promo": self.forfeited_promo,
+            "voided_debt": self.voided_debt,
+            "refund": self.refund,
+            "erasures": [*sorted(erasure.store_id for erasure in self.erasures)],
+        }
+
+
+class Plan(AccountPlan):
+    """What the closure would do, from one survey under one policy: to the account and all that it owns."""
+
+    policy: str
+    policy_version: str
+    policy_hash: str
+    mode: Mode
+    silent_period: Duration = timedelta(0)
+    retention: Duration = timedelta(0)
+    items: tuple[PlanItem, ...] = ()
+    deletes_bindings: bool = False
+    subaccounts: tuple[AccountPlan, ...] = ()
+
+    @property
+    def accounts(self) -> tuple[AccountPlan, ...]:
+        """The account itself, then its subaccounts."""
+        return (self, *self.subaccounts)
+
+    @property
+    def refund_total(self) -> Money | None:
+        """What goes back in all; None when nothing does."""
+        refunds = [Money.parse(each.refund, each.currency) for each in self.accounts if each.refund]
+        return sum(refunds, Money.zero(self.currency)) if refunds else None
 
     @property
     def plan_hash(self) -> str:
@@ -88,16 +120,11 @@ class Plan(WireModel):
                 [item.item_id, item.category, item.amount, item.currency]
                 for item in sorted(self.items, key=lambda item: item.item_id)
             ],
-            "releases": [*sorted(self.released_ids)],
-            "cancellations": [*sorted(self.cancellations)],
-            "currency": self.currency,
-            "forfeited_cash": self.forfeited_cash,
-            "forfeited_promo": self.forfeited_promo,
-            "voided_debt": self.voided_debt,
-            "refund": self.refund,
-            "erasures": [*sorted(erasure.store_id for erasure in self.erasures)],
             "deletes_bindings": self.deletes_bindings,
+            **self.hashed(),
         }
+        if self.subaccounts:
+            content["subaccounts"] = {each.account_id: each.hashed() for each in self.subaccounts}
         text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -110,30 +137,52 @@ def make_plan(policy: Policy, facts: SurveyFacts, items: tuple[ChecklistItem, ..
     delete = mode is Mode.DELETE
     inspected = policy.inspected
     planned = tuple(_plan_item(item, inspected.get(item.check)) for item in items)
-    resources = _released(facts, planned)
-    subscriptions = _cancelled(policy, facts, planned)
-    cash, promo, debt = _written_off(facts, planned) if delete else (None, None, None)
+    refunds = policy.refunds(facts.profile.kind, mode)
+    subaccounts = sorted(facts.subaccounts or (), key=lambda each: each.profile.account_id)
     return Plan(
-        account_id=facts.profile.account_id,
+        **_account_plan(policy, facts, items_of(planned, None), mode, refunds).model_dump(),
         policy=policy.name,
         policy_version=policy.version,
         policy_hash=policy.content_hash,
         mode=mode,
-        currency=facts.profile.currency,
         silent_period=policy.silent_period if delete else timedelta(0),
         retention=policy.retention if delete else timedelta(0),
         items=planned,
+        deletes_bindings=delete,
+        subaccounts=tuple(
+            _account_plan(policy, each, items_of(planned, each.profile.account_id), mode, refunds)
+            for each in subaccounts
+        ),
+    )
+
+
+def items_of(items: tuple[PlanItem, ...], subaccount: str | None) -> tuple[PlanItem, ...]:
+    """The items of one subaccount, or (None) of the account itself."""
+    prefix = "subaccount/" if subaccount is None else subaccount_prefix(subaccount)
+    return tuple(item for item in items if item.item_id.startswith(prefix) is (subaccount is not None))
+
+
+def _account_plan(
+    policy: Policy, facts: AccountFacts, items: tuple[PlanItem, ...], mode: Mode, refunds: bool
+) -> AccountPlan:
+    delete = mode is Mode.DELETE
+    resources = _released(facts, items)
+    subscriptions = _cancelled(policy, facts, items)
+    cash, promo, debt = _written_off(facts, items) if delete else (None, None, None)
+    return AccountPlan(
+        account_id=facts.profile.account_id,
+        currency=facts.profile.currency,
         releases=release_batches(resources, {resource.resource_id for resource in resources}),
         cancellations=tuple(sorted(subscriptions)),
         products={
             **{f"resource/{resource.resource_id}": resource.product for resource in resources},
             **{f"subscription/{each}": product for each, product in subscriptions.items()},
         },
-        forfeited_cash=cash,
+        forfeited_cash=None if refunds else cash,
         forfeited_promo=promo,
         voided_debt=debt,
+        refund=cash if refunds else None,
         erasures=_erased(facts) if delete else (),
-        deletes_bindings=delete,
     )
 
 
@@ -141,25 +190,26 @@ def unrecoverable_ids(plan: Plan) -> tuple[str, ...]:
     """Item ids of what is lost for good once entering has begun, even if all is restored (A26).
 
     Where no check yielded an item, the id is ``resources/ID``, ``subscriptions/ID``, ``balance`` or
-    ``promo``.
+    ``promo``; of a subaccount's things it begins with its prefix.
     """
-    released = _item_ids(plan, Inspects.RESOURCES)
-    cancelled = _item_ids(plan, Inspects.SUBSCRIPTIONS)
-    lost = [released.get(each, f"resources/{each}") for each in plan.released_ids]
-    lost += [cancelled.get(each, f"subscriptions/{each}") for each in plan.cancellations]
-    if plan.forfeited_cash is not None:
-        lost.append(_item_ids(plan, Inspects.BALANCE).get(None, "balance"))
-    if plan.forfeited_promo is not None:
-        lost.append("promo")
+    lost = list(_lost(plan, items_of(plan.items, None), ""))
+    for each in plan.subaccounts:
+        prefix = subaccount_prefix(each.account_id)
+        lost += _lost(each, items_of(plan.items, each.account_id), prefix)
     return tuple(lost)
 
 
-def difference(before: Plan, after: Plan) -> tuple[str, ...]:
-    """What changed, one line for people per change: ``+`` came, ``-`` went, ``~`` changed.
-
-    Empty exactly when both plans have the same hash.
-    """
-    return tuple(_difference(before, after))
+def _lost(plan: AccountPlan, items: tuple[PlanItem, ...], prefix: str) -> Iterator[str]:
+    released, cancelled, balance = (
+        {item.resource_id: item.item_id for item in items if item.inspects is inspects}
+        for inspects in (Inspects.RESOURCES, Inspects.SUBSCRIPTIONS, Inspects.BALANCE)
+    )
+    yield from (released.get(each, f"{prefix}resources/{each}") for each in plan.released_ids)
+    yield from (cancelled.get(each, f"{prefix}subscriptions/{each}") for each in plan.cancellations)
+    if plan.forfeited_cash is not None:
+        yield balance.get(None, f"{prefix}balance")
+    if plan.forfeited_promo is not None:
+        yield f"{prefix}promo"
 
 
 def _plan_item(item: ChecklistItem, inspects: Inspects | None) -> PlanItem:
@@ -173,7 +223,7 @@ def _plan_item(item: ChecklistItem, inspects: Inspects | None) -> PlanItem:
     )
 
 
-def _released(facts: SurveyFacts, items: tuple[PlanItem, ...]) -> tuple[Resource, ...]:
+def _released(facts: AccountFacts, items: tuple[PlanItem, ...]) -> tuple[Resource, ...]:
     if facts.inventory is None:
         return ()
     manual = _things(items, Inspects.RESOURCES, ItemCategory.MANUAL)
@@ -182,7 +232,7 @@ def _released(facts: SurveyFacts, items: tuple[PlanItem, ...]) -> tuple[Resource
     return tuple(resource for resource in facts.inventory.resources if resource.resource_id not in left)
 
 
-def _cancelled(policy: Policy, facts: SurveyFacts, items: tuple[PlanItem, ...]) -> dict[str, str]:
+def _cancelled(policy: Policy, facts: AccountFacts, items: tuple[PlanItem, ...]) -> dict[str, str]:
     """Products of the subscriptions to cancel, by id. With a check, only what it found unexpired."""
     if facts.inventory is None:
         return {}
@@ -194,7 +244,7 @@ def _cancelled(policy: Policy, facts: SurveyFacts, items: tuple[PlanItem, ...]) 
 
 
 def _written_off(
-    facts: SurveyFacts, items: tuple[PlanItem, ...]
+    facts: AccountFacts, items: tuple[PlanItem, ...]
 ) -> tuple[str | None, str | None, str | None]:
     """Cash, promotional value and debt given up. A debt is voided only where a check allows it."""
     statement = facts.statement
@@ -210,7 +260,7 @@ def _written_off(
     )
 
 
-def _erased(facts: SurveyFacts) -> tuple[PlannedErasure, ...]:
+def _erased(facts: AccountFacts) -> tuple[PlannedErasure, ...]:
     stores = sorted(facts.stores or (), key=lambda store: store.store_id)
     return tuple(
         PlannedErasure(store_id=store.store_id, store=store.store, objects=store.objects) for store in stores
@@ -223,101 +273,3 @@ def _things(items: Iterable[PlanItem], inspects: Inspects, category: ItemCategor
         for item in items
         if item.inspects is inspects and item.category is category and item.resource_id is not None
     }
-
-
-def _item_ids(plan: Plan, inspects: Inspects) -> dict[str | None, str]:
-    return {item.resource_id: item.item_id for item in plan.items if item.inspects is inspects}
-
-
-def _difference(before: Plan, after: Plan) -> Iterator[str]:
-    if before.account_id != after.account_id:
-        yield f"~ account {before.account_id} → {after.account_id}"
-    if before.policy_hash != after.policy_hash:
-        yield _policy_change(before, after)
-    if before.mode is not after.mode:
-        yield f"~ mode {before.mode} → {after.mode}"
-    if before.currency != after.currency:
-        yield f"~ currency {before.currency} → {after.currency}"
-    yield from _item_changes(before, after)
-    yield from _set_changes("release", _named(before, "resource"), _named(after, "resource"))
-    yield from _set_changes("cancel", _named(before, "subscription"), _named(after, "subscription"))
-    shown = {item.inspects for plan in (before, after) for item in plan.items}
-    if Inspects.BALANCE not in shown:  # else the item's own line says it
-        yield from _amount_change("balance", before.forfeited_cash, after.forfeited_cash, after.currency)
-    if Inspects.DEBT not in shown:
-        yield from _amount_change("debt", before.voided_debt, after.voided_debt, after.currency)
-    yield from _amount_change("promo", before.forfeited_promo, after.forfeited_promo, after.currency)
-    yield from _amount_change("refund", before.refund, after.refund, after.currency)
-    yield from _set_changes("erase", _stores(before), _stores(after))
-    if before.deletes_bindings is not after.deletes_bindings:
-        yield f"{'+' if after.deletes_bindings else '-'} delete bindings to third parties"
-
-
-def _policy_change(before: Plan, after: Plan) -> str:
-    old, new = f"{before.policy} {before.policy_version}", f"{after.policy} {after.policy_version}"
-    return f"~ policy {old} → {new}" if old != new else f"~ policy {old}: its content changed"
-
-
-def _named(plan: Plan, kind: str) -> dict[str, str]:
-    ids = plan.released_ids if kind == "resource" else plan.cancellations
-    return {each: f"{each} ({plan.products.get(f'{kind}/{each}', 'unknown')})" for each in ids}
-
-
-def _stores(plan: Plan) -> dict[str, str]:
-    return {erasure.store_id: f"{erasure.store_id} ({erasure.store})" for erasure in plan.erasures}
-
-
-def _set_changes(verb: str, before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
-    for each in sorted(after.keys() - before.keys()):
-        yield f"+ {verb} {after[each]}"
-    for each in sorted(before.keys() - after.keys()):
-        yield f"- {verb} {before[each]}"
-
-
-def _amount_change(label: str, old: str | None, new: str | None, currency: str) -> Iterator[str]:
-    if old == new:
-        return
-    if old is None:
-        yield f"+ {label} {new} {currency}"
-    elif new is None:
-        yield f"- {label} {old} {currency}"
-    else:
-        yield f"~ {label} {old} → {new} {currency}"
-
-
-def _item_changes(before: Plan, after: Plan) -> Iterator[str]:
-    old, new = ({item.item_id: item for item in plan.items} for plan in (before, after))
-    going = [{*plan.released_ids, *plan.cancellations} for plan in (before, after)]
-    for item_id in sorted(new.keys() - old.keys()):
-        if not _goes(new[item_id], going[1]):
-            yield f"+ {_described(new[item_id])}"
-    for item_id in sorted(old.keys() - new.keys()):
-        if not _goes(old[item_id], going[0]):
-            yield f"- {_described(old[item_id])}"
-    for item_id in sorted(old.keys() & new.keys()):
-        yield from _item_change(old[item_id], new[item_id])
-
-
-def _goes(item: PlanItem, going: set[str]) -> bool:
-    """Whether a line about its release or cancellation says it already."""
-    return (
-        item.inspects in (Inspects.RESOURCES, Inspects.SUBSCRIPTIONS)
-        and item.category is ItemCategory.RENOUNCEABLE
-        and item.resource_id in going
-    )
-
-
-def _item_change(old: PlanItem, new: PlanItem) -> Iterator[str]:
-    if old.category is not new.category:
-        yield f"~ {old.item_id} {old.category} → {new.category}"
-    if (old.amount, old.currency) == (new.amount, new.currency):
-        return
-    if old.currency == new.currency:
-        yield f"~ {old.item_id} {old.amount} → {new.amount} {new.currency}"
-    else:
-        yield f"~ {old.item_id} {old.amount} {old.currency} → {new.amount} {new.currency}"
-
-
-def _described(item: PlanItem) -> str:
-    amount = f" {item.amount} {item.currency}" if item.amount is not None else ""
-    return f"{item.item_id}{amount} ({item.category})"

@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StrictBool, ValidationError
 
-from closure.accounts import Channel, RelationshipRole, RelationshipType
+from closure.accounts import Access, Channel, RelationshipRole, RelationshipType
 from closure.duration import Duration
 from closure.errors import RefusalType, Refused
 from closure.lifecycle import Mode
@@ -62,9 +62,15 @@ class Disposition(StrEnum):
 class MessageTemplate(StrEnum):
     """Messages that the engine sends."""
 
+    ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_DORMANT = "account_dormant"
     CLOSURE_DELETED = "closure_deleted"
     CLOSURE_RESTORED = "closure_restored"
     IDENTITY_CODE = "identity_code"
+    REFUND_FAILED = "refund_failed"
+    REFUND_LATE = "refund_late"
+    REFUND_SETTLED = "refund_settled"
+    REFUND_STARTED = "refund_started"
 
 
 class Where(Model):
@@ -130,6 +136,19 @@ class FinalCheck(Model):
     retry_interval: Duration
 
 
+class RefundRule(Model):
+    """The prepaid balance goes back to what it was paid with; promotional value does not (T10 to T12).
+
+    Due after `business_days` of `country`'s calendar, counted from confirm. `poll_interval` is how often the
+    payment provider is asked.
+    """
+
+    kinds: tuple[Text, ...] = Field(min_length=1)
+    business_days: int = Field(ge=1, le=90)
+    country: str
+    poll_interval: Duration
+
+
 class MessageTexts(Model):
     """One message in one language, for each channel."""
 
@@ -163,6 +182,9 @@ class Policy(Model):
     silent_period: Duration = timedelta(0)
     final_check: FinalCheck | None = None
     retention: Duration = timedelta(0)
+    access_while_closing: Access = Access.CLOSURE_STATUS_ONLY
+    """What is left to the users from entering on: looking at the closure's status, or nothing (T4)."""
+    refund: RefundRule | None = None
     service_role: Text | None = None
     checks: tuple[Check, ...] = ()
     advice: tuple[Text, ...] = ()
@@ -195,6 +217,10 @@ class Policy(Model):
     def inspected(self) -> dict[str, Inspects]:
         """What each check looks at, by check id."""
         return {check.id: check.inspects for check in self.checks}
+
+    def refunds(self, kind: str, mode: Mode) -> bool:
+        """Whether the balance of an account of this kind goes back to its owner."""
+        return self.refund is not None and mode is Mode.DELETE and kind in self.refund.kinds
 
     def require_mode(self, mode: Mode) -> None:
         """Raises `Refused` (`MODE_NOT_OFFERED`) unless the policy offers the mode."""

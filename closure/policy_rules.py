@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from closure.accounts import Channel, RelationshipType
+from closure.accounts import Access, Channel, RelationshipType
+from closure.business_days import is_country
 from closure.checks import check_reason
 from closure.errors import Refused
 from closure.lifecycle import Mode
@@ -15,7 +16,7 @@ from closure.templates import fault_in, placeholders
 Fault = tuple[str, str]
 """A dotted key and what is wrong with it."""
 
-RESERVED_CHECK_IDS = frozenset({"unknown", "promo"})
+RESERVED_CHECK_IDS = frozenset({"unknown", "promo", "subaccount"})
 """Item ids that the engine itself gives out."""
 
 ITEM_PLACEHOLDERS: dict[Inspects, frozenset[str]] = {
@@ -30,16 +31,23 @@ ITEM_PLACEHOLDERS: dict[Inspects, frozenset[str]] = {
     Inspects.RELATIONSHIPS: frozenset({"id"}),
 }
 MESSAGE_PLACEHOLDERS: dict[MessageTemplate, frozenset[str]] = {
+    MessageTemplate.ACCOUNT_CLOSED: frozenset({"account_id", "closure_id", "delete_after"}),
+    MessageTemplate.ACCOUNT_DORMANT: frozenset({"account_id", "closure_id"}),
     MessageTemplate.CLOSURE_DELETED: frozenset({"account_id", "closure_id"}),
     MessageTemplate.CLOSURE_RESTORED: frozenset(
         {"account_id", "closure_id", "reason", "unrecoverable", "restart_advice"}
     ),
     MessageTemplate.IDENTITY_CODE: frozenset({"code", "minutes"}),
+    MessageTemplate.REFUND_FAILED: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
+    MessageTemplate.REFUND_LATE: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
+    MessageTemplate.REFUND_SETTLED: frozenset({"account_id", "closure_id", "amount", "currency"}),
+    MessageTemplate.REFUND_STARTED: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
 }
 _MUST_SAY: dict[MessageTemplate, frozenset[str]] = {
-    MessageTemplate.CLOSURE_DELETED: frozenset(),
+    MessageTemplate.ACCOUNT_CLOSED: frozenset({"delete_after"}),
     MessageTemplate.CLOSURE_RESTORED: frozenset({"unrecoverable", "restart_advice"}),
     MessageTemplate.IDENTITY_CODE: frozenset({"code"}),
+    MessageTemplate.REFUND_STARTED: frozenset({"amount", "currency", "due_by"}),
 }
 _DISPOSITIONS: dict[Inspects, frozenset[Disposition]] = {
     Inspects.BALANCE: frozenset({Disposition.MANUAL, Disposition.RENOUNCEABLE, Disposition.WITHIN_LIMIT}),
@@ -48,6 +56,14 @@ _DISPOSITIONS: dict[Inspects, frozenset[Disposition]] = {
     Inspects.SUBSCRIPTIONS: frozenset({Disposition.MANUAL, Disposition.RENOUNCEABLE, Disposition.BY_THING}),
 }
 """What the engine can give up by itself; anything else can only be handled by the customer."""
+_ABOUT_REFUNDS = frozenset(
+    {
+        MessageTemplate.REFUND_FAILED,
+        MessageTemplate.REFUND_LATE,
+        MessageTemplate.REFUND_SETTLED,
+        MessageTemplate.REFUND_STARTED,
+    }
+)
 _EITHER_WAY = frozenset({Disposition.BY_THING, Disposition.WITHIN_LIMIT})
 _NONE = timedelta(0)
 
@@ -60,6 +76,8 @@ def contradictions(policy: Policy) -> Iterator[Fault]:
     yield from _acknowledgements(policy)
     yield from _reasons(policy)
     yield from _durations(policy)
+    yield from _access(policy)
+    yield from _refund(policy)
     yield from _checks(policy)
     yield from _messages(policy)
 
@@ -119,6 +137,30 @@ def _durations(policy: Policy) -> Iterator[Fault]:
                 yield key, "is for delete mode, which is not offered"
     if policy.service_role is not None and policy.silent_period == policy.retention == _NONE:
         yield "service_role", "without a silent period or retention there is no time for it to work in"
+
+
+def _access(policy: Policy) -> Iterator[Fault]:
+    possible = (Access.CLOSURE_STATUS_ONLY, Access.STOPPED)
+    if policy.access_while_closing not in possible:
+        yield "access_while_closing", f"must be one of: {', '.join(possible)}"
+
+
+def _refund(policy: Policy) -> Iterator[Fault]:
+    rule = policy.refund
+    if rule is None:
+        return
+    yield from _repeated("refund.kinds", rule.kinds)
+    for kind in rule.kinds:
+        if kind not in policy.eligibility.kinds:
+            yield "refund.kinds", f'"{kind}" is not among eligibility.kinds'
+    if Mode.DELETE not in policy.modes:
+        yield "refund", "is for delete mode, which is not offered"
+    if not is_country(rule.country):
+        yield "refund.country", f'"{rule.country}" is no country whose public holidays are known'
+    if rule.poll_interval == _NONE:
+        yield "refund.poll_interval", "must be longer than zero"
+    if Inspects.BALANCE in policy.inspected.values():
+        yield "refund", "a check inspects the balance: it is either given up or refunded, not both"
 
 
 def _checks(policy: Policy) -> Iterator[Fault]:
@@ -217,6 +259,12 @@ def _needed_messages(policy: Policy) -> set[MessageTemplate]:
     needed = set()
     if Mode.DELETE in policy.modes:
         needed.add(MessageTemplate.CLOSURE_DELETED)
+    if Mode.DELETE in policy.modes and policy.retention > _NONE:
+        needed.add(MessageTemplate.ACCOUNT_CLOSED)
+    if Mode.KEEP_DATA in policy.modes:
+        needed.add(MessageTemplate.ACCOUNT_DORMANT)
+    if policy.refund is not None:
+        needed |= _ABOUT_REFUNDS
     if policy.final_check is not None:
         needed.add(MessageTemplate.CLOSURE_RESTORED)
     if {IdentityMethod.EMAIL_CODE, IdentityMethod.SMS_CODE} & set(policy.identity.methods):
@@ -229,6 +277,6 @@ def _message_text(key: str, template: MessageTemplate, text: str) -> Iterator[Fa
     if reason is not None:
         yield key, reason
         return
-    unsaid = _MUST_SAY[template] - placeholders(text)
+    unsaid = _MUST_SAY.get(template, frozenset()) - placeholders(text)
     if unsaid:
         yield key, f"must contain {', '.join(f'{{{name}}}' for name in sorted(unsaid))}"

@@ -13,10 +13,11 @@ class Source(StrEnum):
     INVENTORY = "inventory"
     RELATIONSHIPS = "relationships"
     DATA_STORES = "data_stores"
+    SUBACCOUNTS = "subaccounts"
 
 
-class SurveyFacts(WireModel):
-    """The facts of one survey. None means that the source could not be read, never that there is nothing."""
+class AccountFacts(WireModel):
+    """What was read of one account. None means that the source could not be read, never "nothing there"."""
 
     profile: AccountProfile
     statement: BillingStatement | None = None
@@ -34,3 +35,15 @@ class SurveyFacts(WireModel):
             Source.DATA_STORES: self.stores,
         }
         return frozenset(source for source, facts in read.items() if facts is None)
+
+
+class SurveyFacts(AccountFacts):
+    """The facts of one survey: the account's own, and those of every subaccount that it owns (T4, T5)."""
+
+    subaccounts: tuple[AccountFacts, ...] | None = ()
+
+    @property
+    def unreadable(self) -> frozenset[Source]:
+        """The sources of the account itself that could not be read, its list of subaccounts among them."""
+        own = super().unreadable
+        return own if self.subaccounts is not None else own | {Source.SUBACCOUNTS}

@@ -95,7 +95,7 @@ def execute(action: Callable[[], Awaitable[Answer]], *, as_json: bool) -> NoRetu
         print_json(answer.document)
     else:
         text = answer.text
-        _print(lambda: console().print(plain(text) if isinstance(text, str) else text))
+        _print(lambda: console().print(plain(text) if isinstance(text, str) else text, crop=False))
     leave(answer.exit_code)
 
 

@@ -46,8 +46,12 @@ proof_lifetime = "30m"
 [messages.closure_deleted.en]
 email = "Account {account_id} is gone."
 sms = "Gone."
+
+[messages.account_dormant.en]
+email = "Account {account_id} sleeps."
+sms = "Asleep."
 """
-"""The smallest policy that is allowed."""
+"""A small policy; it can be given `modes` with keep-data."""
 
 
 def acme(addition: str = "", **replacements: str) -> Policy:

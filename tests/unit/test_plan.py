@@ -8,7 +8,8 @@ from closure.accounts import BillStatus, DataStore, Resource, Subscription
 from closure.checks import evaluate, renounce
 from closure.lifecycle import Mode
 from closure.messages import RenounceRequest
-from closure.plan import Plan, difference, make_plan, unrecoverable_ids
+from closure.plan import Plan, make_plan, unrecoverable_ids
+from closure.plan_difference import difference
 from closure.policy import Policy
 from closure.survey import SurveyFacts
 from tests.unit.examples import account, acme, alibaba_cloud, bill, check_text, checklist, statement

@@ -7,7 +7,8 @@ from closure.accounts import DataStore
 from closure.checks import evaluate
 from closure.lifecycle import Mode
 from closure.messages import ItemCategory
-from closure.plan import Plan, difference, make_plan, unrecoverable_ids
+from closure.plan import Plan, make_plan, unrecoverable_ids
+from closure.plan_difference import difference
 from closure.policy import Policy
 from closure.survey import SurveyFacts
 from tests.unit.examples import acme, alibaba_cloud, check_text
