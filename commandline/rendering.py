@@ -50,6 +50,10 @@ _CATEGORIES = (
 def status_text(document: StatusDocument, *, note: str = "") -> RenderableType:
     """The whole document; `note` says where it came from when that isn't the running workflow."""
     parts: list[RenderableType] = [_facts(document, note)]
+    if document.web_url:
+        # Not in the table, whose columns end at the terminal's edge: it must be whole to be opened.
+        address = plain(document.web_url)
+        parts.append(Text.assemble(("web UI  ", "bold"), address, no_wrap=True, overflow="ignore"))
     if document.stage is not Stage.DELETED:
         parts += checklist_tables(document.checklist)
     if document.advice and document.stage in (Stage.CHECKING, Stage.BLOCKED, Stage.READY):
@@ -118,8 +122,6 @@ def _facts(document: StatusDocument, note: str) -> Table:
                 ),
             )
         )
-    if document.web_url:
-        rows.append(("web UI", Text(document.web_url, no_wrap=True, overflow="ignore")))
     if note:
         rows.append(("source", note))
     return facts_table(rows)
