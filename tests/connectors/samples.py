@@ -1,0 +1,78 @@
+"""Accounts as files give them, and what tests read of the platform."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Table, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from closure.accounts import Access
+from connectors.embedded import EmbeddedPlatform, tables
+from connectors.embedded.account_file import parse_account_file
+from connectors.embedded.exhibit import ShownAccount, show_account
+from connectors.embedded.ledger import sum_of_postings
+from connectors.embedded.loading import LoadResult, load_accounts
+from database import reading
+
+Json = dict[str, Any]
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+FILE = "accounts.json"
+
+
+def account(account_id: str = "a-1", **changes: object) -> Json:
+    """An account with two users and nothing else, but for what `changes` add."""
+    return {
+        "id": account_id,
+        "provider": "alibaba-cloud",
+        "kind": "standard",
+        "currency": "USD",
+        "users": [
+            {"id": "u-1", "role": "main", "email": "owner@example.com", "phone": "+15550100"},
+            {"id": "u-2", "role": "ram", "email": "dev@example.com", "language": "zh-CN"},
+        ],
+        **changes,
+    }
+
+
+async def load(engine: AsyncEngine, *accounts: Json) -> dict[str, LoadResult]:
+    """Loads a file of these accounts; what became of each."""
+    file = parse_account_file(json.dumps({"accounts": accounts}), FILE)
+    return {each.account_id: each.result for each in await load_accounts(engine, file, FILE)}
+
+
+async def show(engine: AsyncEngine, account_id: str = "a-1") -> ShownAccount:
+    return await show_account(engine, account_id)
+
+
+async def count(engine: AsyncEngine, table: Table) -> int:
+    async with reading(engine) as connection:
+        return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
+
+
+async def everything(engine: AsyncEngine) -> dict[str, list[Json]]:
+    """All rows of all tables."""
+    async with reading(engine) as connection:
+        return {
+            table.name: [
+                dict(row)
+                for row in (
+                    await connection.execute(select(table).order_by(*table.primary_key.columns))
+                ).mappings()
+            ]
+            for table in tables.metadata.sorted_tables
+        }
+
+
+async def ledger_sum(engine: AsyncEngine) -> int:
+    async with reading(engine) as connection:
+        return await sum_of_postings(connection)
+
+
+async def bring_to(platform: EmbeddedPlatform, access: Access, account_id: str = "a-1") -> None:
+    """Stops or closes the account as a closure does."""
+    if access in (Access.CLOSURE_STATUS_ONLY, Access.CLOSED):
+        await platform.access.stop(account_id, key=f"{account_id}/stop", time=NOON)
+    if access is Access.CLOSED:
+        await platform.access.close(account_id, key=f"{account_id}/close", time=NOON)
