@@ -22,8 +22,10 @@ from activities.identity import IdentityActivities
 from activities.log_context import LogContextInterceptor
 from activities.notifications import NotificationActivities
 from activities.record import RecordActivities
+from activities.refunds import RefundActivities
 from activities.refusals import RefusalInterceptor
 from activities.resources import ResourceActivities
+from activities.subaccounts import SubaccountActivities
 from activities.survey import SurveyActivities
 from closure.policy import Policy
 from commandline.connection import connect
@@ -40,6 +42,7 @@ from records.identity import IdentityRecords
 from records.schema import MIGRATIONS as RECORD_MIGRATIONS
 from settings import Settings
 from workflows.account_closure import AccountClosure
+from workflows.subaccount_deletion import SubaccountDeletion
 
 GRACEFUL_SHUTDOWN = timedelta(seconds=20)
 """How long running activities may finish after SIGTERM; the container's grace period is longer."""
@@ -93,10 +96,12 @@ def build_worker(
     access = AccessActivities(platform.access, records)
     erasure = ErasureActivities(platform.data_stores)
     notifications = NotificationActivities(platform.messages, records)
+    refunds = RefundActivities(platform.refunds, records)
+    subaccounts = SubaccountActivities(platform.access, records)
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[AccountClosure],
+        workflows=[AccountClosure, SubaccountDeletion],
         activities=[
             RecordActivities(records).write_entry,
             identity.open_closure,
@@ -111,6 +116,10 @@ def build_worker(
             access.close_account,
             erasure.erase_data,
             notifications.notify,
+            refunds.look_after_refund,
+            subaccounts.open_subaccounts,
+            subaccounts.begin_subaccount_deletion,
+            subaccounts.finish_subaccount_deletion,
         ],
         interceptors=[LogContextInterceptor(), RefusalInterceptor()],
         workflow_runner=workflow_runner(),

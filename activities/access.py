@@ -1,9 +1,9 @@
-"""Stopping an account, giving it back, and ending it (A18, A19, A22, A23, A25)."""
+"""Stopping an account with all it owns, giving it back, and ending it (A18, A19, A22, A23, A25, T3, T4)."""
 
 from temporalio import activity
 
+from activities.plans import pinned_policy
 from activities.requests import AccessStopped, Effect
-from closure.policy import Policy
 from connectors.ports import AccessControl
 from records.closures import ClosureRecords
 
@@ -17,12 +17,18 @@ class AccessActivities:
 
     @activity.defn
     async def stop_access(self, effect: Effect) -> AccessStopped:
-        """Disables access and API keys, ends sessions, and creates the cleanup role."""
-        at = await self._access.stop(effect.account_id, key=f"{effect.key}/stop", time=effect.time)
-        role = await self._service_role(effect)
+        """Disables access and API keys of the account and all it owns, and creates the cleanup role."""
+        policy = await pinned_policy(self._records, effect.closure_id)
+        stopped = await self._access.stop(
+            effect.account_id,
+            access=policy.access_while_closing,
+            key=f"{effect.key}/stop",
+            time=effect.time,
+        )
+        role = policy.service_role
         if role is not None:
             await self._access.create_service_role(effect.account_id, role, key=f"{effect.key}/role")
-        return AccessStopped(at=at)
+        return AccessStopped(at=stopped.at, subaccounts=stopped.subaccounts)
 
     @activity.defn
     async def reopen_access(self, effect: Effect) -> None:
@@ -41,11 +47,7 @@ class AccessActivities:
         await self._delete_service_role(effect)
         await self._access.close(effect.account_id, key=f"{effect.key}/close", time=effect.time)
 
-    async def _service_role(self, effect: Effect) -> str | None:
-        snapshot = await self._records.policy_snapshot(effect.closure_id)
-        return Policy.model_validate_json(snapshot).service_role
-
     async def _delete_service_role(self, effect: Effect) -> None:
-        role = await self._service_role(effect)
+        role = (await pinned_policy(self._records, effect.closure_id)).service_role
         if role is not None:
             await self._access.delete_service_role(effect.account_id, role, key=f"{effect.key}/role")

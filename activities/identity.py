@@ -1,9 +1,10 @@
-"""Who may open a closure, and who may act on it (A11, A12, A13)."""
+"""Who may open a closure, and who may act on it (A11 to A13, T1, T2, T8, T9)."""
 
 from collections.abc import Mapping
 
 from temporalio import activity
 
+from activities.plans import pinned_policy
 from activities.requests import Authorization, OpenClosure, OpenedClosure, Refusal
 from closure.accounts import Access, AccountProfile
 from closure.errors import RefusalType, Refused
@@ -72,16 +73,11 @@ class IdentityActivities:
         Raises:
             Refused: `ROLE_REFUSED` or `IDENTITY_PROOF_REQUIRED`.
         """
-        snapshot = await self._records.policy_snapshot(request.closure_id)
-        policy = Policy.model_validate_json(snapshot)
+        policy = await pinned_policy(self._records, request.closure_id)
         await self._require_role(policy, request.account_id, request.actor)
         if request.proof_id is not None:
-            await self._identity.consume(
-                request.proof_id,
-                request.account_id,
-                request.actor,
-                request.closure_id,
-                policy.identity.proof_lifetime,
+            await self._consume(
+                policy, request.proof_id, request.account_id, request.actor, request.closure_id
             )
         await self._identity.require_valid(
             request.closure_id, request.account_id, request.actor, policy.identity.proof_lifetime
@@ -91,15 +87,16 @@ class IdentityActivities:
         closure = request.closure
         profile = await self._directory.profile(closure.account_id)
         _require_open_account(profile)
+        policy.require_provider(profile.provider)
         policy.require_mode(closure.mode)
         policy.require_kind(profile.kind)
         await self._require_role(policy, closure.account_id, request.request.actor)
-        await self._identity.consume(
+        await self._consume(
+            policy,
             request.request.proof_id,
             closure.account_id,
             request.request.actor,
             closure.closure_id,
-            policy.identity.proof_lifetime,
         )
         missing = policy.missing_consent(
             profile.kind, closure.mode, request.request.agree, request.request.acknowledgements
@@ -110,6 +107,14 @@ class IdentityActivities:
                 "the closure needs your agreement first",
                 acknowledgements=missing,
             )
+
+    async def _consume(
+        self, policy: Policy, proof_id: str, account_id: str, actor: str, closure_id: str
+    ) -> None:
+        """Binds the proof to the closure; it must be of a method that the policy accepts (A12, T8)."""
+        lifetime = policy.identity.proof_lifetime
+        proof = await self._identity.consume(proof_id, account_id, actor, closure_id, lifetime)
+        policy.require_method(proof.method)
 
     async def _require_role(self, policy: Policy, account_id: str, user_id: str) -> None:
         role = await self._directory.role_of(account_id, user_id)

@@ -2,10 +2,10 @@
 
 from temporalio import activity
 
+from activities.plans import pinned_policy
 from activities.requests import Notice
 from closure.accounts import Channel
 from closure.notices import render
-from closure.policy import Policy
 from connectors.ports import Messages, OutgoingMessage
 from records.closures import ClosureRecords
 
@@ -20,7 +20,7 @@ class NotificationActivities:
     @activity.defn
     async def notify(self, notice: Notice) -> int:
         """Sends the notice once per channel and recipient; returns the number of messages."""
-        policy = Policy.model_validate_json(await self._records.policy_snapshot(notice.closure_id))
+        policy = await pinned_policy(self._records, notice.closure_id)
         sent = 0
         for channel in Channel:
             sent += await self._messages.send(
@@ -37,6 +37,7 @@ class NotificationActivities:
                         closure_id=notice.closure_id,
                         reason=notice.reason,
                         unrecoverable=notice.unrecoverable,
+                        **notice.values,
                     ),
                     roles=policy.eligibility.roles,
                     time=notice.time,

@@ -3,7 +3,11 @@
 Every `key` is an idempotency key made by the workflow; every `time` is the closure's own clock (UTC).
 """
 
-from closure.messages import ChecklistItem, CloseRequest, ClosureInput, StatusDocument
+from collections.abc import Mapping
+
+from pydantic import Field, JsonValue
+
+from closure.messages import ChecklistItem, CloseRequest, ClosureInput, RefundStatus, StatusDocument
 from closure.model import Instant, WireModel
 from closure.policy import Policy
 
@@ -60,6 +64,7 @@ class SurveyResult(WireModel):
     changes: tuple[str, ...] = ()
     releases: int = 0
     writes_off: bool = False
+    refunds: bool = False
     unrecoverable: tuple[str, ...] = ()
 
 
@@ -68,6 +73,8 @@ class SurveyProgress(WireModel):
 
     done: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
+    subaccounts_read: int = 0
+    subaccounts: int = 0
 
 
 class Effect(WireModel):
@@ -81,11 +88,14 @@ class Effect(WireModel):
 
 
 class AccessStopped(WireModel):
+    """When access stopped, and which subaccounts stopped with the account."""
+
     at: Instant
+    subaccounts: tuple[str, ...] = ()
 
 
 class WrittenOff(WireModel):
-    """What was given up or written off: decimal amounts of `currency`."""
+    """What was given up or written off, subaccounts' included: decimal amounts of `currency`."""
 
     currency: str
     forfeited_cash: str
@@ -101,8 +111,12 @@ class Released(WireModel):
 
 
 class BillingCheck(WireModel):
+    """`subaccounts` stopped with the account and are checked with it."""
+
     closure_id: str
     account_id: str
+    subaccounts: tuple[str, ...] = ()
+    refunds: bool = False
     access_stopped_at: Instant
     time: Instant
 
@@ -133,5 +147,50 @@ class Notice(WireModel):
     template: str
     unrecoverable: tuple[str, ...] = ()
     reason: str = ""
+    values: Mapping[str, str] = {}
+    """What else the template may name: amounts and times, nothing personal."""
     key: str
     time: Instant
+
+
+class RefundRequest(WireModel):
+    """`due_by` is None the first time; from then on it is what was computed then."""
+
+    closure_id: str
+    account_id: str
+    plan_hash: str
+    confirmed_at: Instant
+    due_by: Instant | None = None
+    key: str
+    time: Instant
+
+
+class RefundReport(WireModel):
+    """How the refund stands after one look; `settled` has arrived. Amounts are decimal strings."""
+
+    status: RefundStatus
+    settled: str
+
+
+class SubaccountsToOpen(WireModel):
+    """Records to be opened for subaccounts that stopped with the account."""
+
+    closure_id: str
+    subaccounts: tuple[str, ...]
+    time: Instant
+
+
+class SubaccountStep(WireModel):
+    """One step in deleting a subaccount; also the child workflow's input. `time` is the owner's clock."""
+
+    owner_closure_id: str
+    account_id: str
+    time: Instant
+    details: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class SubaccountResult(WireModel):
+    """`held_up_by` says why it isn't deleted yet; it will be tried again."""
+
+    account_id: str
+    held_up_by: str | None = None

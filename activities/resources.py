@@ -4,7 +4,7 @@ from temporalio import activity
 
 from activities.plans import confirmed_plan
 from activities.requests import Effect, Released
-from closure.plan import Plan
+from closure.plan import AccountPlan
 from connectors.ports import InventorySource
 from records.closures import ClosureRecords
 
@@ -25,35 +25,36 @@ class ResourceActivities:
 
     @activity.defn
     async def release_resources(self, effect: Effect) -> Released:
-        """Releases the confirmed plan's resources, dependents first, and cancels its subscriptions.
+        """Releases the confirmed plan's resources, dependents first, and cancels its subscriptions (T6).
 
         Raises:
             StillListed: some are still shown; a retry lists again and releases only those.
         """
         plan = await confirmed_plan(self._records, effect)
-        await self._release(effect, plan)
-        resources, subscriptions = await self._listed(effect.account_id)
-        remaining = _planned_resources(plan) & resources | set(plan.cancellations) & subscriptions
-        if remaining:
-            raise StillListed(f"{len(remaining)} still listed, first {min(remaining)}")
-        return Released(resources=len(_planned_resources(plan)), subscriptions=len(plan.cancellations))
+        released = cancelled = 0
+        for account in plan.accounts:
+            await self._release(effect.key, account)
+            resources, subscriptions = await self._listed(account.account_id)
+            remaining = {*account.released_ids} & resources | {*account.cancellations} & subscriptions
+            if remaining:
+                raise StillListed(f"{len(remaining)} still listed, first {min(remaining)}")
+            released += len(account.released_ids)
+            cancelled += len(account.cancellations)
+        return Released(resources=released, subscriptions=cancelled)
 
-    async def _release(self, effect: Effect, plan: Plan) -> None:
-        resources, subscriptions = await self._listed(effect.account_id)
-        done = 0
-        for batch in plan.releases:
-            for resource_id in batch:
-                if resource_id in resources:
-                    await self._inventory.release_resource(
-                        effect.account_id, resource_id, key=f"{effect.key}/{resource_id}"
-                    )
-                done += 1
-                if done % HEARTBEAT_EVERY == 0:
-                    activity.heartbeat(done)
+    async def _release(self, key: str, plan: AccountPlan) -> None:
+        name = plan.account_id
+        resources, subscriptions = await self._listed(name)
+        activity.heartbeat(name)
+        for done, resource_id in enumerate(plan.released_ids, start=1):
+            if resource_id in resources:
+                await self._inventory.release_resource(name, resource_id, key=f"{key}/{name}/{resource_id}")
+            if done % HEARTBEAT_EVERY == 0:
+                activity.heartbeat(name, done)
         for subscription_id in plan.cancellations:
             if subscription_id in subscriptions:
                 await self._inventory.cancel_subscription(
-                    effect.account_id, subscription_id, key=f"{effect.key}/{subscription_id}"
+                    name, subscription_id, key=f"{key}/{name}/{subscription_id}"
                 )
 
     async def _listed(self, account_id: str) -> tuple[set[str], set[str]]:
@@ -62,7 +63,3 @@ class ResourceActivities:
             {resource.resource_id for resource in inventory.resources},
             {subscription.subscription_id for subscription in inventory.subscriptions},
         )
-
-
-def _planned_resources(plan: Plan) -> set[str]:
-    return {resource_id for batch in plan.releases for resource_id in batch}

@@ -8,18 +8,21 @@ from typing import TypeVar
 
 from temporalio import activity
 
+from activities.plans import pinned_policy
 from activities.requests import SurveyProgress, SurveyRequest, SurveyResult
+from closure.accounts import AccountProfile
 from closure.checks import carry_renounced, evaluate
 from closure.plan import Plan, make_plan, unrecoverable_ids
 from closure.plan_difference import difference
-from closure.policy import Policy
-from closure.survey import Source, SurveyFacts
+from closure.survey import AccountFacts, Source, SurveyFacts
 from connectors.ports import Billing, DataStores, Directory, InventorySource
 from records.closures import ClosureRecords
 
 SOURCE_TIMEOUT = timedelta(seconds=60)
 """A source that takes longer counts as unreadable; `closure.checks` makes that a blocking item."""
 HEARTBEAT_INTERVAL = timedelta(seconds=5)
+SUBACCOUNTS_AT_ONCE = 10
+"""Of which the sources are read at the same time."""
 
 Reading = TypeVar("Reading")
 logger = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ class SurveyActivities:
         closure = await self._records.get(request.closure_id)
         if closure is None:
             raise RuntimeError(f"the record has no closure {request.closure_id}")
-        policy = Policy.model_validate_json(await self._records.policy_snapshot(request.closure_id))
+        policy = await pinned_policy(self._records, request.closure_id)
         mode = closure.document.mode
         facts = await read_facts(
             self._directory,
@@ -65,8 +68,9 @@ class SurveyActivities:
             items=carry_renounced(request.previous_items, items),
             plan_hash=plan.plan_hash,
             changes=await self._changes(request, plan),
-            releases=sum(map(len, plan.releases)) + len(plan.cancellations),
-            writes_off=plan.writes_off,
+            releases=sum(len(each.released_ids) + len(each.cancellations) for each in plan.accounts),
+            writes_off=any(each.writes_off for each in plan.accounts),
+            refunds=plan.refund_total is not None,
             unrecoverable=unrecoverable_ids(plan),
         )
 
@@ -100,31 +104,73 @@ async def read_facts(
     progress = _Progress(report)
     profile = await directory.profile(account_id)
     pulse = asyncio.create_task(progress.beat())
+    sources = (directory, billing, inventory, data_stores)
     try:
-        statement, things, relationships, stores = await asyncio.gather(
-            progress.watch(Source.BILLING, billing.statement(account_id)),
-            progress.watch(Source.INVENTORY, inventory.inventory(account_id)),
-            progress.watch(Source.RELATIONSHIPS, directory.relationships(account_id)),
-            progress.watch(Source.DATA_STORES, data_stores.stores(account_id)),
+        own, owned = await asyncio.gather(
+            _read_account(progress, *sources, account_id, profile),
+            progress.watch(Source.SUBACCOUNTS, directory.subaccounts(account_id)),
         )
+        subaccounts = None if owned is None else await _read_subaccounts(progress, *sources, owned)
     finally:
         pulse.cancel()
-    return SurveyFacts(
-        profile=profile,
-        statement=statement,
-        inventory=things,
-        relationships=relationships,
-        stores=stores,
+    return SurveyFacts(**dict(own), subaccounts=subaccounts)
+
+
+async def _read_subaccounts(
+    progress: "_Progress",
+    directory: Directory,
+    billing: Billing,
+    inventory: InventorySource,
+    data_stores: DataStores,
+    owned: tuple[str, ...],
+) -> tuple[AccountFacts, ...] | None:
+    """The facts of every subaccount; None when one of them could not even be found."""
+    places = asyncio.Semaphore(SUBACCOUNTS_AT_ONCE)
+    quietly = _Progress(_to_nobody)
+
+    async def read(account_id: str) -> AccountFacts | None:
+        async with places:
+            profile = await quietly.watch(Source.SUBACCOUNTS, directory.profile(account_id))
+            if profile is None:
+                return None
+            sources = (directory, billing, inventory, data_stores)
+            facts = await _read_account(quietly, *sources, account_id, profile)
+            progress.count_subaccount(len(owned))
+            return facts
+
+    found = await asyncio.gather(*(read(account_id) for account_id in owned))
+    facts = tuple(each for each in found if each is not None)
+    return facts if len(facts) == len(owned) else None
+
+
+async def _read_account(
+    progress: "_Progress",
+    directory: Directory,
+    billing: Billing,
+    inventory: InventorySource,
+    data_stores: DataStores,
+    account_id: str,
+    profile: AccountProfile,
+) -> AccountFacts:
+    statement, things, relationships, stores = await asyncio.gather(
+        progress.watch(Source.BILLING, billing.statement(account_id)),
+        progress.watch(Source.INVENTORY, inventory.inventory(account_id)),
+        progress.watch(Source.RELATIONSHIPS, directory.relationships(account_id)),
+        progress.watch(Source.DATA_STORES, data_stores.stores(account_id)),
+    )
+    return AccountFacts(
+        profile=profile, statement=statement, inventory=things, relationships=relationships, stores=stores
     )
 
 
 class _Progress:
-    """Which sources have answered (A14)."""
+    """Which sources have answered, and for how many subaccounts (A14)."""
 
     def __init__(self, report: Callable[[SurveyProgress], None]) -> None:
         self._tell = report
         self._running: dict[Source, None] = {}
         self._done: dict[Source, None] = {}
+        self._subaccounts = (0, 0)
 
     async def watch(self, source: Source, reading: Awaitable[Reading]) -> Reading | None:
         self._running[source] = None
@@ -135,9 +181,13 @@ class _Progress:
             logger.warning("source %s could not be read: %s", source.value, type(error).__name__)
             return None
         finally:
-            del self._running[source]
+            self._running.pop(source, None)
             self._done[source] = None
             self._report()
+
+    def count_subaccount(self, total: int) -> None:
+        self._subaccounts = (self._subaccounts[0] + 1, total)
+        self._report()
 
     async def beat(self) -> None:
         while True:
@@ -145,4 +195,12 @@ class _Progress:
             self._report()
 
     def _report(self) -> None:
-        self._tell(SurveyProgress(done=tuple(self._done), running=tuple(self._running)))
+        read, total = self._subaccounts
+        self._tell(
+            SurveyProgress(
+                done=tuple(self._done),
+                running=tuple(self._running),
+                subaccounts_read=read,
+                subaccounts=total,
+            )
+        )

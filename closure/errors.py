@@ -31,6 +31,7 @@ class RefusalType(StrEnum):
     MALFORMED_INPUT = "MalformedInput"
     MODE_NOT_OFFERED = "ModeNotOffered"
     NOT_READY = "NotReady"
+    PASSWORD_REFUSED = "PasswordRefused"
     PLAN_CHANGED = "PlanChanged"
     POLICY_NOT_FOUND = "PolicyNotFound"
     RISK_NOT_ACCEPTED = "RiskNotAccepted"

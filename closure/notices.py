@@ -1,6 +1,7 @@
 """Texts of messages in every language of the policy; the recipient's language is chosen on sending."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from closure.accounts import Channel
 from closure.policy import MessageTemplate, Policy
@@ -33,6 +34,11 @@ def render(
     texts = {name: _text(value, LISTED_AT_MOST[channel]) for name, value in values.items()}
     texts.setdefault("restart_advice", policy.restart_advice)
     return {language: fill(each.for_channel(channel), texts) for language, each in languages.items()}
+
+
+def spoken_moment(moment: datetime) -> str:
+    """A time as messages name it: the day and the minute, UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 _ALWAYS_GIVEN = frozenset({"account_id", "closure_id", "reason", "unrecoverable"})

@@ -222,6 +222,23 @@ class Policy(Model):
         """Whether the balance of an account of this kind goes back to its owner."""
         return self.refund is not None and mode is Mode.DELETE and kind in self.refund.kinds
 
+    def require_provider(self, provider: str) -> None:
+        """Raises `Refused` (`POLICY_NOT_FOUND`) for an account of another provider: its rules are others."""
+        if provider != self.provider:
+            raise Refused(
+                RefusalType.POLICY_NOT_FOUND,
+                f"policy {self.name} is for accounts of {self.provider}, not of {provider}",
+            )
+
+    def require_method(self, method: IdentityMethod) -> None:
+        """Raises `Refused` (`IDENTITY_METHOD_REFUSED`) unless the policy accepts the method."""
+        if method not in self.identity.methods:
+            raise Refused(
+                RefusalType.IDENTITY_METHOD_REFUSED,
+                f"policy {self.name} does not accept {method.value}; it accepts: "
+                + ", ".join(self.identity.methods),
+            )
+
     def require_mode(self, mode: Mode) -> None:
         """Raises `Refused` (`MODE_NOT_OFFERED`) unless the policy offers the mode."""
         if mode not in self.modes:

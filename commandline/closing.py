@@ -26,8 +26,18 @@ from commandline.delivery import NoWorkflow, no_worker, query_status, send_reche
 from commandline.installation import Installation, open_installation
 from commandline.next_step import STARTER
 from commandline.opening import start_closure, until_earlier_run_has_ended
-from commandline.options import Account, Actor, AsJson, ClosureMode, Code, PolicyName, free_text, identifiers
-from commandline.proving import prove
+from commandline.options import (
+    Account,
+    Actor,
+    AsJson,
+    ClosureMode,
+    Code,
+    PasswordStdin,
+    PolicyName,
+    free_text,
+    identifiers,
+)
+from commandline.proving import Given, given, how_to_prove, prove
 from commandline.standing import completed, is_running
 from commandline.terminal import Answer, Unreachable, execute
 
@@ -35,6 +45,8 @@ app = typer.Typer()
 
 RECHECK_DEADLINE = timedelta(minutes=5)
 """How long a system check may take before the command stops waiting for it (A14)."""
+LOOKING_AGAIN = frozenset({Stage.FINAL_CHECK, Stage.RETAINED, Stage.DELETING})
+"""After confirming, these look again at billing, the refund, or what is held up."""
 FINAL_LOOK_DEADLINE = timedelta(seconds=5)
 _LOOK_SECONDS = 0.1
 
@@ -44,6 +56,7 @@ def close(
     account: Account,
     actor: Actor,
     code: Code = None,
+    password_stdin: PasswordStdin = False,
     policy: PolicyName = None,
     mode: ClosureMode = Mode.DELETE,
     agree: Annotated[bool, typer.Option("--agree", help="Agree to the policy's agreement.")] = False,
@@ -58,10 +71,12 @@ def close(
 ) -> None:
     """Proves identity, starts the closure and prints the first checklist (A11 to A15)."""
 
+    proof = given(code, password_stdin=password_stdin)
+
     async def act() -> Answer:
         async with open_installation() as installation:
             return await _close(
-                installation, account, actor, code, policy, mode, agree, tuple(acknowledge or ()), wait=wait
+                installation, account, actor, proof, policy, mode, agree, tuple(acknowledge or ()), wait=wait
             )
 
     execute(act, as_json=as_json)
@@ -71,7 +86,7 @@ async def _close(
     installation: Installation,
     account: str,
     actor: str,
-    code: str | None,
+    proof: Given,
     policy_name: str | None,
     mode: Mode,
     agree: bool,
@@ -96,12 +111,11 @@ async def _close(
         )
     last = await installation.records.last(account)
     await until_earlier_run_has_ended(client, last.document if last else None)
-    proof_id = await prove(installation, account, actor, code)
+    proof_id = await prove(installation, account, actor, proof)
     if proof_id is None:
         raise Refused(
             RefusalType.IDENTITY_PROOF_REQUIRED,
-            f"prove your identity with --code; get one: {STARTER} challenge {account} --as {actor} "
-            f"--method {policy.identity.methods[0]}",
+            f"prove your identity: {how_to_prove(policy, account, actor)}",
         )
     document = await start_closure(
         client,
@@ -134,10 +148,10 @@ async def _recheck(account: str) -> Answer:
         state = await query_status(client, before.workflow_id)
         if state is not None and state.document is not None:
             before = state.document
-        if before.stage in IRREVOCABLE and before.stage is not Stage.FINAL_CHECK:
+        if before.stage in IRREVOCABLE and before.stage not in LOOKING_AGAIN:
             raise Refused(
                 RefusalType.IRREVOCABLE,
-                "the closure has been confirmed: there is nothing left to recheck before the final check",
+                "the closure has been confirmed: there is nothing to recheck in this stage",
             )
         try:
             await send_recheck(client, before.workflow_id)
@@ -147,7 +161,7 @@ async def _recheck(account: str) -> Answer:
 
 
 async def _next_survey(client: Client, before: StatusDocument) -> StatusDocument:
-    final = before.stage is Stage.FINAL_CHECK
+    final = before.stage in LOOKING_AGAIN
     patience = FINAL_LOOK_DEADLINE if final else RECHECK_DEADLINE
     document = before
     try:
@@ -169,8 +183,8 @@ async def _next_survey(client: Client, before: StatusDocument) -> StatusDocument
 def _has_looked_again(before: StatusDocument, now: StatusDocument) -> bool:
     if now.outcome is not None:
         return True
-    if before.stage is Stage.FINAL_CHECK:
-        return now.stage is not Stage.FINAL_CHECK
+    if before.stage in LOOKING_AGAIN:
+        return (now.stage, now.refund) != (before.stage, before.refund)
     return now.survey_number > before.survey_number and now.stage is not Stage.CHECKING
 
 
@@ -187,6 +201,7 @@ def renounce(
         bool, typer.Option("--accept-risk", help="I know that what is given up can't be recovered.")
     ] = False,
     code: Code = None,
+    password_stdin: PasswordStdin = False,
     as_json: AsJson = False,
 ) -> None:
     """Gives up renounceable items: they are lost for good once the closure is confirmed (A16, A26)."""
@@ -202,7 +217,8 @@ def renounce(
             proof_id=proof_id,
         )
 
-    execute(lambda: _update(account, actor, "renounce", request, code), as_json=as_json)
+    proof = given(code, password_stdin=password_stdin)
+    execute(lambda: _update(account, actor, "renounce", request, proof), as_json=as_json)
 
 
 @app.command()
@@ -217,6 +233,7 @@ def confirm(
         typer.Option("--plan-hash", metavar="H", help="Hash of the plan you saw.", callback=free_text),
     ] = None,
     code: Code = None,
+    password_stdin: PasswordStdin = False,
     as_json: AsJson = False,
 ) -> None:
     """Enters the irreversible part, if the plan is still the one that was seen (A17, A18)."""
@@ -224,17 +241,25 @@ def confirm(
     def request(proof_id: str | None) -> ConfirmRequest:
         return ConfirmRequest(actor=actor, reason=reason, plan_hash=plan_hash, proof_id=proof_id)
 
-    execute(lambda: _update(account, actor, "confirm", request, code), as_json=as_json)
+    proof = given(code, password_stdin=password_stdin)
+    execute(lambda: _update(account, actor, "confirm", request, proof), as_json=as_json)
 
 
 @app.command()
-def withdraw(account: Account, actor: Actor, code: Code = None, as_json: AsJson = False) -> None:
+def withdraw(
+    account: Account,
+    actor: Actor,
+    code: Code = None,
+    password_stdin: PasswordStdin = False,
+    as_json: AsJson = False,
+) -> None:
     """Ends a closure that has not been confirmed; nothing was changed."""
 
     def request(proof_id: str | None) -> WithdrawRequest:
         return WithdrawRequest(actor=actor, proof_id=proof_id)
 
-    execute(lambda: _update(account, actor, "withdraw", request, code), as_json=as_json)
+    proof = given(code, password_stdin=password_stdin)
+    execute(lambda: _update(account, actor, "withdraw", request, proof), as_json=as_json)
 
 
 async def _update(
@@ -242,12 +267,12 @@ async def _update(
     actor: str,
     update: str,
     request: Callable[[str | None], WireModel],
-    code: str | None,
+    proof: Given,
 ) -> Answer:
     async with open_installation() as installation:
         client = await connect()
         opened = await _open_document(installation, account)
-        proof_id = await prove(installation, account, actor, code)
+        proof_id = await prove(installation, account, actor, proof)
         update_id = f"{opened.closure_id}/{update}/{uuid4().hex}"
         try:
             document = await send_update(

@@ -75,7 +75,7 @@ class Installation:
         """The policy named, else the one that bears the name of the account's provider.
 
         Raises:
-            Refused: `POLICY_NOT_FOUND`.
+            Refused: `POLICY_NOT_FOUND`, also when it is another provider's.
         """
         wanted = name or profile.provider
         policy = self.policies.get(wanted)
@@ -84,6 +84,7 @@ class Installation:
             raise Refused(
                 RefusalType.POLICY_NOT_FOUND, f"there is no policy {wanted!r}; known policies: {known}"
             )
+        policy.require_provider(profile.provider)
         return policy
 
 

@@ -5,20 +5,19 @@ from datetime import timedelta
 
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateStage
 from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from closure.errors import RefusalType, Refused
+from closure.lifecycle import Stage
 from closure.messages import CloseRequest, ClosureInput, StatusDocument
 from commandline.delivery import ACCEPTANCE_DEADLINE, answer_to, answers_read
 from commandline.next_step import STARTER
 from commandline.standing import is_running
 from commandline.terminal import Unreachable
-from workflows.search_attributes import CLOSURE_ACCOUNT, CLOSURE_PROVIDER, CLOSURE_STAGE
+from workflows.search_attributes import first_attributes
 
 _ENDING_DEADLINE = timedelta(seconds=20)
 CLOSURE_ID_MEMO = "closure_id"
@@ -45,13 +44,7 @@ async def start_closure(
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        search_attributes=TypedSearchAttributes(
-            [
-                SearchAttributePair(CLOSURE_PROVIDER, closure.provider),
-                SearchAttributePair(CLOSURE_ACCOUNT, closure.account_id),
-                SearchAttributePair(CLOSURE_STAGE, "opened"),
-            ]
-        ),
+        search_attributes=first_attributes(closure.provider, closure.account_id, Stage.OPENED),
         memo={CLOSURE_ID_MEMO: closure.closure_id},
         static_summary=f"Close account {closure.account_id}",
         static_details=(

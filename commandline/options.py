@@ -50,6 +50,10 @@ Code = Annotated[
     str | None,
     typer.Option("--code", metavar="C", help="One-time code from `challenge`.", callback=free_text),
 ]
+PasswordStdin = Annotated[
+    bool,
+    typer.Option("--password-stdin", help="Read the user's password from the first line of standard input."),
+]
 PolicyName = Annotated[
     str | None,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,15 @@ from commandline.platform_rendering import account_text, command, loaded_text, o
 from commandline.terminal import Answer, BadInput, execute
 
 app = typer.Typer(no_args_is_help=True)
+
+
+class RefundAnswer(StrEnum):
+    """What the payment provider can be made to answer."""
+
+    SETTLED = "settled"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
 
 Thing = Annotated[str, typer.Argument(callback=identifier)]
 
@@ -262,6 +272,46 @@ def use(
             return Answer(document, with_next(said, f"See it: {command('status', account)}"))
         said = f"{kind.value} works for account {account}."
         return Answer(document, with_next(said, f"See the account: {command('platform', 'show', account)}"))
+
+    _run(act, as_json=as_json)
+
+
+@app.command()
+def refund(
+    account: Account,
+    answer: Annotated[RefundAnswer, typer.Argument(metavar="settled|partial|failed")],
+    as_json: AsJson = False,
+) -> None:
+    """What the payment provider answers about refunds from now on (else they settle in time)."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.refunds import play_answer
+        from connectors.embedded.tables import RefundAnswer as Played
+
+        await play_answer(engine, account, Played(answer.value))
+        said = f"The payment provider answers {answer.value} about refunds of account {account}."
+        look = f"A closure asks in its own time; now: {command('recheck', account)}"
+        return Answer({"account_id": account, "answer": answer.value}, with_next(said, look))
+
+    _run(act, as_json=as_json)
+
+
+@app.command()
+def move(
+    account: Account,
+    owner: Annotated[
+        str | None, typer.Option("--to", metavar="OWNER", help="The new owner.", callback=identifier)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Moves a subaccount to another owner, or (without --to) makes it an account of its own."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.ownership import move_account
+
+        await move_account(engine, account, owner)
+        said = f"Account {account} belongs to {owner}." if owner else f"Account {account} is on its own."
+        return Answer({"account_id": account, "owner": owner}, said)
 
     _run(act, as_json=as_json)
 

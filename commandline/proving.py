@@ -1,6 +1,9 @@
 """How a user proves who they are before an act. Codes and passwords end here: only the proof's id goes on."""
 
+import sys
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from getpass import getpass
 from typing import Annotated
 from uuid import uuid4
 
@@ -11,6 +14,7 @@ from closure.accounts import Access, Channel
 from closure.errors import RefusalType, Refused
 from closure.messages import IdentityMethod
 from closure.notices import render
+from closure.policy import Policy
 from commandline.installation import Installation, open_installation
 from commandline.next_step import STARTER
 from commandline.options import Account, Actor, AsJson, CodeMethod
@@ -20,6 +24,7 @@ from records.identity import CODE_LIFETIME
 
 app = typer.Typer()
 
+_LONGEST_PASSWORD = 4096
 _CHANNELS = {CodeMethod.EMAIL_CODE: Channel.EMAIL, CodeMethod.SMS_CODE: Channel.SMS}
 
 
@@ -42,12 +47,7 @@ async def _challenge(account: str, actor: str, method: CodeMethod) -> Answer:
             raise Refused(RefusalType.ACCOUNT_CLOSED, f"account {account} is closed for good")
         policy = installation.policy_for(profile, None)
         identity_method = IdentityMethod(method.value)
-        if identity_method not in policy.identity.methods:
-            offered = ", ".join(policy.identity.methods)
-            raise Refused(
-                RefusalType.IDENTITY_METHOD_REFUSED,
-                f"policy {policy.name} does not accept {method.value}; it accepts: {offered}",
-            )
+        policy.require_method(identity_method)
         code = await installation.identity.issue_code(account, actor, identity_method)
         channel, now = _CHANNELS[method], datetime.now(UTC)
         minutes = int(CODE_LIFETIME.total_seconds() // 60)
@@ -77,12 +77,57 @@ async def _challenge(account: str, actor: str, method: CodeMethod) -> Answer:
         return Answer(document, text)
 
 
-async def prove(installation: Installation, account: str, actor: str, code: str | None) -> str | None:
-    """The id of a proof for who knows the code; None when no code was given.
+@dataclass(frozen=True)
+class Given:
+    """What the user gave to prove who they are; at most one of both."""
+
+    code: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+def given(code: str | None, *, password_stdin: bool) -> Given:
+    """What was given on the command line, on standard input, or at a prompt; never a password as an argument.
 
     Raises:
-        Refused: `CODE_REFUSED`.
+        typer.BadParameter: both, or no password where one was announced.
     """
-    if code is None:
+    if code is not None and password_stdin:
+        raise typer.BadParameter("give --code or --password-stdin, not both")
+    if not password_stdin:
+        return Given(code=code)
+    if sys.stdin.isatty():
+        password = getpass("Password: ", stream=sys.stderr)
+    else:
+        password = sys.stdin.readline(_LONGEST_PASSWORD).rstrip("\r\n")
+    if not password:
+        raise typer.BadParameter("--password-stdin: there was no password on standard input")
+    return Given(password=password)
+
+
+async def prove(installation: Installation, account: str, actor: str, proof: Given) -> str | None:
+    """The id of a proof for who knows the code or the password; None when neither was given.
+
+    Raises:
+        Refused: `CODE_REFUSED`, `PASSWORD_REFUSED`, or `IDENTITY_METHOD_REFUSED` when the account's policy
+            doesn't accept passwords.
+    """
+    identity = installation.identity
+    if proof.code is not None:
+        return (await identity.prove_by_code(account, actor, proof.code)).proof_id
+    if proof.password is None:
         return None
-    return (await installation.identity.prove_by_code(account, actor, code)).proof_id
+    directory = (await installation.ports()).directory
+    password = proof.password
+
+    async def verify() -> bool:
+        return await directory.verify_password(account, actor, password)
+
+    return (await identity.prove_by_password(account, actor, verify)).proof_id
+
+
+def how_to_prove(policy: Policy, account: str, actor: str) -> str:
+    """What a user of an account under this policy gives as proof."""
+    methods = policy.identity.methods
+    if IdentityMethod.PASSWORD in methods:
+        return "give your password with --password-stdin"
+    return f"give --code; get one: {STARTER} challenge {account} --as {actor} --method {methods[0]}"

@@ -3,7 +3,7 @@
 Rules for an implementation:
 
 - A read that fails raises (any exception): the engine treats the source as unknown, never as empty.
-- An effect takes an idempotency `key`; a second call with the same key finds the first effect and does nothing.
+- An effect takes an idempotency `key`; a second call with it finds the first effect and does nothing.
 - "Already gone" is success.
 - An unknown account raises `closure.errors.Refused` with `ACCOUNT_NOT_FOUND`.
 - `time` is the closure's clock (UTC), which on a local server can be ahead of the wall.
@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from closure.accounts import (
+    Access,
     AccountProfile,
     BillingStatement,
     Channel,
@@ -23,6 +24,7 @@ from closure.accounts import (
 )
 from closure.model import Instant, WireModel
 from closure.money import Money
+from closure.refunds import Payment, RefundAttempt
 
 
 class OutgoingMessage(WireModel):
@@ -51,11 +53,22 @@ class Directory(Protocol):
         """The user's role in the account now; None when the user isn't there."""
         ...
 
-    async def has_channel(self, account_id: str, user_id: str, channel: Channel) -> bool:
-        """Whether the user has an address for the channel; False for an unknown user."""
+    async def verify_password(self, account_id: str, user_id: str, password: str) -> bool:
+        """Whether it is the user's password (T8). As slow for an unknown user, who is no error."""
+        ...
+
+    async def subaccounts(self, account_id: str) -> tuple[str, ...]:
+        """Ids of what this account owns, directly or through others, but for what is closed for good."""
         ...
 
     async def relationships(self, account_id: str) -> tuple[Relationship, ...]: ...
+
+
+class Forfeited(WireModel):
+    """What was taken, by the first call with the key."""
+
+    cash: Money
+    promo: Money
 
 
 class Billing(Protocol):
@@ -63,16 +76,14 @@ class Billing(Protocol):
 
     async def statement(self, account_id: str) -> BillingStatement: ...
 
-    async def forfeit(self, account_id: str, *, cash: Money, promo: Money, key: str, time: datetime) -> None:
-        """Takes these positive amounts out of the account for good; never more than is there.
-
-        Raises:
-            Refused: the balance is smaller than the amount.
-        """
+    async def forfeit(
+        self, account_id: str, *, cash: Money, promo: Money, key: str, time: datetime
+    ) -> Forfeited:
+        """Takes up to these amounts (zero or above) out of the account for good; returns what it took."""
         ...
 
-    async def void_debt(self, account_id: str, *, debt: Money, key: str, time: datetime) -> None:
-        """Writes off this (positive) debt; afterwards the cash balance is higher by it."""
+    async def void_debt(self, account_id: str, *, debt: Money, key: str, time: datetime) -> Money:
+        """Writes off up to this (positive) debt; returns how much: the cash balance is higher by it."""
         ...
 
 
@@ -92,18 +103,27 @@ class InventorySource(Protocol):
     async def cancel_subscription(self, account_id: str, subscription_id: str, *, key: str) -> None: ...
 
 
+class StoppedAccounts(WireModel):
+    """What one stop has stopped: the account and `subaccounts`, at the moment `at` (the first call's)."""
+
+    at: Instant
+    subaccounts: tuple[str, ...] = ()
+
+
 class AccessControl(Protocol):
     """Who may do what with the account, and its end."""
 
-    async def stop(self, account_id: str, *, key: str, time: datetime) -> datetime:
-        """Disables access and API keys and ends all sessions; sign-in shows the closure's status only.
+    async def stop(self, account_id: str, *, access: Access, key: str, time: datetime) -> StoppedAccounts:
+        """Stops the account and all that it owns in one step: all or nothing (A18, A20, T4).
 
-        Returns the moment access stopped (the first call's `time`).
+        API keys are disabled and sessions ended; `access` is what is left. A subaccount that is created,
+        moved in or moved out at the same time is either stopped too or refused. What another closure has
+        stopped before stays as it is and is not among the result.
         """
         ...
 
     async def reopen(self, account_id: str, *, key: str, time: datetime) -> None:
-        """Access and API keys work again. Ended sessions stay ended."""
+        """What the account's `stop` stopped works again. Ended sessions stay ended."""
         ...
 
     async def create_service_role(self, account_id: str, role: str, *, key: str) -> None: ...
@@ -118,6 +138,36 @@ class AccessControl(Protocol):
         """The last act: bills, contact details, users and credentials go; the account is closed for good.
 
         Message bodies sent to the account are blanked.
+        """
+        ...
+
+
+class Refunds(Protocol):
+    """Money on its way back to what it was paid with."""
+
+    async def payments(self, account_id: str) -> tuple[Payment, ...]:
+        """The payments that funded the account, each with what can still be refunded of it."""
+        ...
+
+    async def attempts(
+        self, account_id: str, *, closure_id: str, time: datetime
+    ) -> tuple[RefundAttempt, ...]:
+        """All refunds ordered for this closure, as the payment provider has them at `time`."""
+        ...
+
+    async def order(
+        self,
+        account_id: str,
+        payment_id: str | None,
+        amount: Money,
+        *,
+        closure_id: str,
+        key: str,
+        time: datetime,
+    ) -> None:
+        """Orders a refund of at most the account's cash: to one payment, or (None) by the provider's means.
+
+        The cash leaves the account now, and comes back if the refund fails.
         """
         ...
 

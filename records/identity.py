@@ -6,7 +6,7 @@ slow hashes. Every method may raise `database.DatabaseUnreachable`.
 
 import hmac
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -35,6 +35,10 @@ CODE_REFUSED_MESSAGE: Final = (
     "this code is not accepted: it is wrong, expired or used, or there were too many guesses; "
     "ask for a new one: `starter.py challenge ACCOUNT --as USER --method email_code` "
     "(after 20 wrong guesses, a day later)"
+)
+PASSWORD_REFUSED_MESSAGE: Final = (
+    "this password is not accepted, or there were too many wrong ones "
+    "(after 20, a day later); nothing was changed"
 )
 PROOF_REQUIRED_MESSAGE: Final = (
     "prove your identity again: give --code with a code from "
@@ -105,7 +109,7 @@ class IdentityRecords:
         Raises:
             Refused: `CODE_REFUSED`, always with the same message.
         """
-        guess = await self._count_guess(account_id, user_id)
+        guess = await self._guess_at_codes(account_id, user_id)
         # Always exactly one slow hash, so that the time taken tells nothing.
         guessed_hash = await hash_code(code.strip(), guess.salt, account_id, user_id)
         matches = [
@@ -117,6 +121,25 @@ class IdentityRecords:
         if proof is None:
             raise Refused(RefusalType.CODE_REFUSED, CODE_REFUSED_MESSAGE)
         return proof
+
+    async def prove_by_password(
+        self, account_id: str, user_id: str, verify: Callable[[], Awaitable[bool]]
+    ) -> Proof:
+        """A proof for who knows the password that `verify` checks (T8); wrong ones count as wrong codes do.
+
+        Raises:
+            Refused: `PASSWORD_REFUSED`, always with the same message.
+        """
+        guess_id = None
+        if _storable(account_id) and _storable(user_id):
+            async with transaction(self._engine) as connection:
+                guess_id = await _count_guess(connection, account_id, user_id, self._clock())
+        # Always verified, so that the time taken tells nothing.
+        if not await verify() or guess_id is None:
+            raise Refused(RefusalType.PASSWORD_REFUSED, PASSWORD_REFUSED_MESSAGE)
+        async with transaction(self._engine) as connection:
+            await connection.execute(delete(record_guesses).where(record_guesses.c.guess_id == guess_id))
+        return await self.record_proof(account_id, user_id, IdentityMethod.PASSWORD)
 
     async def record_proof(self, account_id: str, user_id: str, method: IdentityMethod) -> Proof:
         """A proof for a user whose identity was verified elsewhere, such as by password.
@@ -172,24 +195,16 @@ class IdentityRecords:
         if created_at is None or self._clock() - created_at > max_age:
             raise _proof_required()
 
-    async def _count_guess(self, account_id: str, user_id: str) -> _Guess:
+    async def _guess_at_codes(self, account_id: str, user_id: str) -> _Guess:
         """Counts the guess before anything is compared: parallel guesses can't pass a cap together."""
-        guess_id = uuid4().hex
-        nothing = _Guess(guess_id, (), new_salt())
+        nothing = _Guess("", (), new_salt())
         if not (_storable(account_id) and _storable(user_id)):
             return nothing
         async with transaction(self._engine) as connection:
-            await _lock_account(connection, account_id)
             now = self._clock()
-            if await _capped(connection, account_id, user_id, now):
+            guess_id = await _count_guess(connection, account_id, user_id, now)
+            if guess_id is None:
                 return nothing
-            values = {
-                "guess_id": guess_id,
-                "account_id": account_id,
-                "user_id": user_id,
-                "guessed_at": now,
-            }
-            await connection.execute(insert(record_guesses).values(values))
             challenges = tuple(
                 row
                 for row in await _unexpired(connection, account_id, user_id, now)
@@ -236,6 +251,22 @@ async def _lock_account(connection: AsyncConnection, account_id: str) -> None:
             text("SELECT pg_advisory_xact_lock(hashtext('record_guesses'), :number)"),
             {"number": number - 2**31},
         )
+
+
+async def _count_guess(
+    connection: AsyncConnection, account_id: str, user_id: str, now: datetime
+) -> str | None:
+    """The id of the guess, which counts as wrong until it turns out right; None when the caps are reached."""
+    await _lock_account(connection, account_id)
+    if await _capped(connection, account_id, user_id, now):
+        return None
+    guess_id = uuid4().hex
+    await connection.execute(
+        insert(record_guesses).values(
+            guess_id=guess_id, account_id=account_id, user_id=user_id, guessed_at=now
+        )
+    )
+    return guess_id
 
 
 async def _capped(connection: AsyncConnection, account_id: str, user_id: str, now: datetime) -> bool:

@@ -10,13 +10,12 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.access import AccessActivities
     from activities.billing import BillingActivities
-    from activities.erasure import ErasureActivities
     from activities.identity import IdentityActivities
     from activities.requests import OpenClosure
     from activities.resources import ResourceActivities
     from closure.checks import check_reason, renounce
     from closure.errors import RefusalType, Refused
-    from closure.lifecycle import REVOCABLE, Stage
+    from closure.lifecycle import REVOCABLE, Mode, Stage
     from closure.messages import (
         ChecklistItem,
         CloseRequest,
@@ -26,8 +25,9 @@ with workflow.unsafe.imports_passed_through():
         WithdrawRequest,
     )
     from records.entries import EventType
+    from workflows.aftermath import ClosureAftermath
     from workflows.calls import act, decide, decide_quickly, quickly
-    from workflows.closure_run import NO_INPUT, ClosureRun, plan_refusal, refusal, stage_after
+    from workflows.closure_run import NO_INPUT, plan_refusal, refusal, stage_after
     from workflows.progress import ClosureProgress
 
 OPENING_TIME = timedelta(minutes=10)
@@ -35,7 +35,7 @@ OPENING_TIME = timedelta(minutes=10)
 
 
 @workflow.defn(name="AccountClosure")
-class AccountClosure(ClosureRun):
+class AccountClosure(ClosureAftermath):
     """One closure. Customer actions arrive as updates, Web UI operators can only recheck and read."""
 
     @workflow.init
@@ -80,6 +80,8 @@ class AccountClosure(ClosureRun):
             await self._check_finally()
         if self._stage is Stage.RESTORING:
             await self._restore()
+        if self._stage is Stage.RETAINED:
+            await self._retain()
         if self._stage is Stage.DELETING:
             await self._delete()
 
@@ -141,14 +143,12 @@ class AccountClosure(ClosureRun):
                     )
 
     async def _enter(self) -> None:
-        """About five minutes in which everything stops and what was given up goes (A16, A18, A19, A26)."""
+        """Everything stops at once, and what was given up goes (A16, A18, A19, A26, T4, T6)."""
         self._show()
-        stopped = await quickly(
-            AccessActivities.stop_access,
-            self._effect("access"),
-            summary="Stop access, end sessions, create the role",
-        )
-        self._update({"access_stopped_at": stopped.at})
+        policy = self._state.policy
+        keeps_data = self._document.mode is Mode.KEEP_DATA
+        if not keeps_data:
+            await self._stop()
         if self._state.releases:
             released = await act(
                 ResourceActivities.release_resources,
@@ -163,12 +163,32 @@ class AccountClosure(ClosureRun):
                 summary="Forfeit the balance, void the debt",
             )
             await self._note(EventType.BALANCE_FORFEITED, written.model_dump())
-        policy = self._state.policy
-        await self._sleep_until(
-            self._confirmed_at + policy.entering_duration,
-            "The silent period begins about 5 minutes after confirm",
+        if keeps_data:
+            await self._notify("account_dormant")
+            await self._step(EventType.DORMANT, Stage.DORMANT, {"unrecoverable": self._state.unrecoverable})
+            return
+        entered_at = self._confirmed_at + policy.entering_duration
+        await self._sleep_until(entered_at, "The irreversible part begins, shortly after confirm")
+        if policy.silent_period > timedelta():
+            await self._fall_silent()
+        else:
+            await self._begin_the_end(entered_at)
+
+    async def _stop(self) -> None:
+        """In one step the account and all its subaccounts stop; nothing half (A18, A19, T4)."""
+        stopped = await quickly(
+            AccessActivities.stop_access,
+            self._effect("access"),
+            summary="Stop access, end sessions, create the role",
         )
+        self._update({"access_stopped_at": stopped.at, "subaccounts": stopped.subaccounts})
+        if stopped.subaccounts:
+            await self._note(EventType.SUBACCOUNTS_STOPPED, {"subaccounts": len(stopped.subaccounts)})
+
+    async def _fall_silent(self) -> None:
+        policy = self._state.policy
         silent_until = workflow.now() + policy.silent_period
+        assert self._state.access_stopped_at is not None
         await self._step(
             EventType.SILENCE_BEGAN,
             Stage.SILENT,
@@ -177,7 +197,7 @@ class AccountClosure(ClosureRun):
                 "delete_after": silent_until + policy.retention,
                 "unrecoverable": self._state.unrecoverable,
             },
-            details={"access_stopped_at": stopped.at.isoformat()},
+            details={"access_stopped_at": self._state.access_stopped_at.isoformat()},
         )
 
     async def _keep_silent(self) -> None:
@@ -200,7 +220,10 @@ class AccountClosure(ClosureRun):
                 )
             if verdict.waiting_for is None:
                 self._waiting_for = None
-                return await self._step(EventType.FINAL_CHECK_PASSED, Stage.DELETING)
+                await self._note(EventType.FINAL_CHECK_PASSED, {})
+                silent_until = self._document.silent_until
+                assert silent_until is not None
+                return await self._begin_the_end(silent_until)
             await self._wait_to_look_again(verdict.waiting_for)
 
     async def _restore(self) -> None:
@@ -214,23 +237,6 @@ class AccountClosure(ClosureRun):
         await self._step(
             EventType.RESTORED, Stage.RESTORED, {"restart_advice": self._state.policy.restart_advice}
         )
-
-    async def _delete(self) -> None:
-        """Erase and verify; contacts and the cleanup role go last (A19, A22, A24, A25)."""
-        erased = await act(
-            ErasureActivities.erase_data, self._effect("erase"), summary="Erase data stores and verify"
-        )
-        await self._note(EventType.DATA_ERASED, {"stores": [store.model_dump() for store in erased.stores]})
-        await quickly(
-            AccessActivities.delete_bindings, self._effect("bindings"), summary="Delete third-party bindings"
-        )
-        await self._notify("closure_deleted")
-        await quickly(
-            AccessActivities.close_account,
-            self._effect("close"),
-            summary="Remove the role, contacts and the account",
-        )
-        await self._step(EventType.DELETED, Stage.DELETED)
 
     # Queries, signals and updates.
 

@@ -19,6 +19,7 @@ _LOCAL = timedelta(seconds=10)
 _SHORT = timedelta(seconds=30)
 _LONG = timedelta(hours=1)
 _HEARTBEAT = timedelta(seconds=60)
+_A_FEW = 3
 
 _DECIDING = [refusal.value for refusal in RefusalType]
 _SUPERSEDED = [RefusalType.STALE_RUN.value]
@@ -62,6 +63,35 @@ async def act(activity: Activity[Input, Result], argument: Input, *, summary: st
         retry_policy=_retries(_SUPERSEDED),
         summary=summary,
     )
+
+
+async def attempt_or_fail(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+    """A normal activity with a few tries, for what is tried again later anyway.
+
+    Raises:
+        ActivityError: all tries failed, or a rule refused.
+    """
+    return await workflow.execute_activity_method(
+        activity,
+        argument,
+        start_to_close_timeout=_LONG,
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=1),
+            maximum_attempts=_A_FEW,
+            non_retryable_error_types=_DECIDING,
+        ),
+        summary=summary,
+    )
+
+
+async def attempt(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result | None:
+    """As `attempt_or_fail`; None when all tries failed."""
+    try:
+        return await attempt_or_fail(activity, argument, summary=summary)
+    except ActivityError:
+        workflow.logger.warning("%s: failed, to be tried again later", summary)
+        return None
 
 
 async def quickly(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:

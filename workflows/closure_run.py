@@ -228,6 +228,7 @@ class ClosureRun:
             {
                 "releases": survey.releases,
                 "writes_off": survey.writes_off,
+                "refunds": survey.refunds,
                 "unrecoverable": survey.unrecoverable,
             }
         )
@@ -258,7 +259,7 @@ class ClosureRun:
             time=workflow.now(),
         )
 
-    async def _notify(self, template: str) -> None:
+    async def _notify(self, template: str, **values: str) -> None:
         await act(
             NotificationActivities.notify,
             Notice(
@@ -267,6 +268,7 @@ class ClosureRun:
                 template=template,
                 unrecoverable=self._document.unrecoverable,
                 reason=self._document.outcome_reason or "",
+                values=values,
                 key=f"{self._document.closure_id}/notify/{template}",
                 time=workflow.now(),
             ),
@@ -280,6 +282,8 @@ class ClosureRun:
             BillingCheck(
                 closure_id=self._document.closure_id,
                 account_id=self._document.account_id,
+                subaccounts=self._state.subaccounts,
+                refunds=self._state.refunds,
                 access_stopped_at=self._state.access_stopped_at,
                 time=workflow.now(),
             ),

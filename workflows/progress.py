@@ -14,8 +14,14 @@ class ClosureProgress(WireModel):
     draft_until: Instant
     releases: int = 0
     writes_off: bool = False
+    refunds: bool = False
     unrecoverable: tuple[str, ...] = ()
     access_stopped_at: Instant | None = None
+    subaccounts: tuple[str, ...] = ()
+    """What stopped with the account and is not deleted yet."""
+    subaccounts_opened: bool = False
+    next_refund_look: Instant | None = None
+    erased: bool = False
     entries: int = 0
     handled_updates: tuple[str, ...] = ()
 

@@ -1,17 +1,19 @@
 """Who may do what with an account, and its end."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from closure.accounts import Access
 from connectors.embedded import tables
-from connectors.embedded.accounts import Account
+from connectors.embedded.accounts import Account, owned_accounts
 from connectors.embedded.effects import apply_once
 from connectors.embedded.inventory import remove
 from connectors.embedded.tables import Effect
+from connectors.ports import StoppedAccounts
 
 
 class EmbeddedAccessControl:
@@ -20,34 +22,35 @@ class EmbeddedAccessControl:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def stop(self, account_id: str, *, key: str, time: datetime) -> datetime:
+    async def stop(self, account_id: str, *, access: Access, key: str, time: datetime) -> StoppedAccounts:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
             account.refuse_closed()
             stopped_at = account.stopped_at if account.access is not Access.OPEN else None
             stopped_at = stopped_at or time.astimezone(UTC)
-            await connection.execute(
-                update(tables.accounts)
-                .where(tables.accounts.c.id == account_id)
-                .values(access=Access.CLOSURE_STATUS_ONLY, stopped_at=stopped_at)
-            )
-            await _set_api_keys(connection, account_id, enabled=False)
-            await connection.execute(
-                delete(tables.sessions).where(tables.sessions.c.account_id == account_id)
-            )
-            return {"stopped_at": stopped_at.isoformat()}
+            owned = await owned_accounts(connection, account_id, lock=True)
+            stopped = await _still_open(connection, owned)
+            for part in tables.in_parts([account_id, *stopped]):
+                await _stop(connection, part, account_id, access, stopped_at)
+            return {"at": stopped_at.isoformat(), "subaccounts": [*stopped]}
 
         result = await apply_once(self._engine, Effect.STOP, account_id, key=key, act=act)
-        return _stopped_at(result)
+        return StoppedAccounts.model_validate(result)
 
     async def reopen(self, account_id: str, *, key: str, time: datetime) -> None:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
             account.refuse_closed()
-            await connection.execute(
-                update(tables.accounts)
-                .where(tables.accounts.c.id == account_id)
-                .values(access=Access.OPEN, stopped_at=None)
+            row = tables.accounts.c
+            stopped = select(row.id).where(
+                or_(row.id == account_id, row.stopped_by == account_id), row.access != Access.CLOSED
             )
-            await _set_api_keys(connection, account_id, enabled=True)
+            reopened = [name for (name,) in await connection.execute(stopped)]
+            for part in tables.in_parts(reopened):
+                await connection.execute(
+                    update(tables.accounts)
+                    .where(row.id.in_(part))
+                    .values(access=Access.OPEN, stopped_at=None, stopped_by=None)
+                )
+                await _set_api_keys(connection, part, enabled=True)
             return {"reopened_at": time.astimezone(UTC).isoformat()}
 
         await apply_once(self._engine, Effect.REOPEN, account_id, key=key, act=act)
@@ -91,17 +94,32 @@ class EmbeddedAccessControl:
         await apply_once(self._engine, Effect.CLOSE, account_id, key=key, act=act)
 
 
-async def _set_api_keys(connection: AsyncConnection, account_id: str, *, enabled: bool) -> None:
+async def _still_open(connection: AsyncConnection, owned: Iterable[str]) -> list[str]:
+    """Without what another closure has stopped before."""
+    row = tables.accounts.c
+    found: list[str] = []
+    for part in tables.in_parts(list(owned)):
+        still_open = select(row.id).where(row.id.in_(part), row.access == Access.OPEN).order_by(row.id)
+        found += [name for (name,) in await connection.execute(still_open)]
+    return found
+
+
+async def _stop(
+    connection: AsyncConnection, names: Sequence[str], stopped_by: str, access: Access, stopped_at: datetime
+) -> None:
     await connection.execute(
-        update(tables.api_keys).where(tables.api_keys.c.account_id == account_id).values(enabled=enabled)
+        update(tables.accounts)
+        .where(tables.accounts.c.id.in_(names))
+        .values(access=access, stopped_at=stopped_at, stopped_by=stopped_by)
     )
+    await _set_api_keys(connection, names, enabled=False)
+    await connection.execute(delete(tables.sessions).where(tables.sessions.c.account_id.in_(names)))
 
 
-def _stopped_at(result: JsonValue) -> datetime:
-    assert isinstance(result, dict)
-    stopped_at = result["stopped_at"]
-    assert isinstance(stopped_at, str)
-    return datetime.fromisoformat(stopped_at)
+async def _set_api_keys(connection: AsyncConnection, names: Sequence[str], *, enabled: bool) -> None:
+    await connection.execute(
+        update(tables.api_keys).where(tables.api_keys.c.account_id.in_(names)).values(enabled=enabled)
+    )
 
 
 async def _erase_account(connection: AsyncConnection, account_id: str, time: datetime) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from closure.accounts import Access
 from closure.errors import RefusalType, Refused
 from connectors.embedded import tables
+from connectors.embedded.tables import RefundAnswer
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Account:
     stopped_at: datetime | None
     closed_at: datetime | None
     usage_final_until: datetime | None
+    refund_answer: RefundAnswer | None
 
     def refuse_closed(self) -> None:
         """Raises `ACCOUNT_CLOSED` when the account is closed for good."""
@@ -31,7 +33,18 @@ class Account:
             raise Refused(RefusalType.ACCOUNT_CLOSED, f"account {self.account_id!r} is closed for good")
 
 
-_Columns = tuple[str, str, str, str, str | None, Access, datetime | None, datetime | None, datetime | None]
+_Columns = tuple[
+    str,
+    str,
+    str,
+    str,
+    str | None,
+    Access,
+    datetime | None,
+    datetime | None,
+    datetime | None,
+    RefundAnswer | None,
+]
 
 
 def _statement(account_id: str) -> Select[*_Columns]:
@@ -46,6 +59,7 @@ def _statement(account_id: str) -> Select[*_Columns]:
         row.stopped_at,
         row.closed_at,
         row.usage_final_until,
+        row.refund_answer,
     ).where(row.id == account_id)
     return statement
 
@@ -76,3 +90,27 @@ async def lock_account(connection: AsyncConnection, account_id: str) -> Account:
     """
     locked = _statement(account_id).with_for_update()
     return _account((await connection.execute(locked)).one_or_none(), account_id)
+
+
+async def owned_accounts(
+    connection: AsyncConnection, account_id: str, *, lock: bool = False
+) -> tuple[str, ...]:
+    """What the account owns, directly or through others, by level; without accounts closed for good.
+
+    With `lock` nobody can bring an account in or out, or create one, before this transaction ends: that takes
+    the lock of its owner.
+    """
+    row = tables.accounts.c
+    owned: list[str] = []
+    owners = [account_id]
+    while owners:
+        level: list[str] = []
+        for part in tables.in_parts(owners):
+            query = (
+                select(row.id).where(row.parent_id.in_(part), row.access != Access.CLOSED).order_by(row.id)
+            )
+            found = await connection.execute(query.with_for_update() if lock else query)
+            level += [name for (name,) in found]
+        owned += level
+        owners = level
+    return tuple(owned)

@@ -21,7 +21,13 @@ from connectors.embedded.ledger import (
     provider_account,
 )
 from connectors.embedded.tables import Effect, LedgerKind
+from connectors.ports import Forfeited
 from database import reading
+
+_FORFEITS = {
+    LedgerKind.CASH: MovementReason.FORFEIT_CASH,
+    LedgerKind.PROMO: MovementReason.FORFEIT_PROMO,
+}
 
 
 class EmbeddedBilling:
@@ -34,38 +40,39 @@ class EmbeddedBilling:
         async with reading(self._engine) as connection:
             return await read_statement(connection, await find_account(connection, account_id))
 
-    async def forfeit(self, account_id: str, *, cash: Money, promo: Money, key: str, time: datetime) -> None:
+    async def forfeit(
+        self, account_id: str, *, cash: Money, promo: Money, key: str, time: datetime
+    ) -> Forfeited:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
             account.refuse_closed()
-            amounts = ((LedgerKind.CASH, cash), (LedgerKind.PROMO, promo))
-            movements = [
-                await _forfeited(connection, account, kind, amount, key, time)
-                for kind, amount in amounts
-                if _is_amount(account, amount)
-            ]
-            await post(connection, movements)
-            return {"cash": str(cash), "promo": str(promo), "currency": account.currency}
+            taken: dict[str, JsonValue] = {}
+            for kind, amount in ((LedgerKind.CASH, cash), (LedgerKind.PROMO, promo)):
+                _require_amount(account, amount)
+                source = LedgerAccount(account.account_id, kind, account.currency)
+                given_up = _at_most(amount, await balance(connection, source))
+                reason = _FORFEITS[kind]
+                target = provider_account(LedgerKind.FORFEITED, account.currency)
+                if given_up.minor:
+                    await post(connection, [Movement(source, target, given_up, reason, key, time)])
+                taken[kind.value] = given_up.model_dump()
+            return taken
 
-        await apply_once(self._engine, Effect.FORFEIT, account_id, key=key, act=act)
+        result = await apply_once(self._engine, Effect.FORFEIT, account_id, key=key, act=act)
+        return Forfeited.model_validate(result)
 
-    async def void_debt(self, account_id: str, *, debt: Money, key: str, time: datetime) -> None:
+    async def void_debt(self, account_id: str, *, debt: Money, key: str, time: datetime) -> Money:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
             account.refuse_closed()
+            _require_amount(account, debt)
             cash = LedgerAccount(account.account_id, LedgerKind.CASH, account.currency)
-            if _is_amount(account, debt):
-                owed = -(await balance(connection, cash))
-                if owed < debt:
-                    raise Refused(
-                        RefusalType.THING_NOT_ALLOWED,
-                        f"the debt of account {account.account_id!r} is smaller than {debt} {debt.currency}",
-                    )
-                written_off = provider_account(LedgerKind.VOIDED_DEBT, account.currency)
-                await post(
-                    connection, [Movement(written_off, cash, debt, MovementReason.VOID_DEBT, key, time)]
-                )
-            return {"debt": str(debt), "currency": account.currency}
+            voided = _at_most(debt, -(await balance(connection, cash)))
+            if voided.minor:
+                source = provider_account(LedgerKind.VOIDED_DEBT, account.currency)
+                await post(connection, [Movement(source, cash, voided, MovementReason.VOID_DEBT, key, time)])
+            return voided.model_dump()
 
-        await apply_once(self._engine, Effect.VOID_DEBT, account_id, key=key, act=act)
+        result = await apply_once(self._engine, Effect.VOID_DEBT, account_id, key=key, act=act)
+        return Money.model_validate(result)
 
 
 async def read_statement(connection: AsyncConnection, account: Account) -> BillingStatement:
@@ -97,32 +104,14 @@ async def read_statement(connection: AsyncConnection, account: Account) -> Billi
     )
 
 
-async def _forfeited(
-    connection: AsyncConnection, account: Account, kind: LedgerKind, amount: Money, key: str, time: datetime
-) -> Movement:
-    source = LedgerAccount(account.account_id, kind, account.currency)
-    there = await balance(connection, source)
-    if there < amount:
-        raise Refused(
-            RefusalType.THING_NOT_ALLOWED,
-            f"account {account.account_id!r} has {there} {there.currency} of {kind.value} balance, "
-            f"less than {amount}",
-        )
-    reason = MovementReason.FORFEIT_CASH if kind is LedgerKind.CASH else MovementReason.FORFEIT_PROMO
-    return Movement(
-        source, provider_account(LedgerKind.FORFEITED, account.currency), amount, reason, key, time
-    )
+def _at_most(amount: Money, available: Money) -> Money:
+    return min(amount, max(available, Money.zero(amount.currency)))
 
 
-def _is_amount(account: Account, amount: Money) -> bool:
-    """Whether there is something to move: above zero and in the account's currency.
-
-    Raises:
-        Refused: below zero, or another currency.
-    """
+def _require_amount(account: Account, amount: Money) -> None:
+    """Raises `Refused` for an amount below zero or in another currency than the account's."""
     if amount.minor < 0 or amount.currency != account.currency:
         raise Refused(
             RefusalType.MALFORMED_INPUT,
             f"{amount} {amount.currency} is not a positive amount in {account.currency}",
         )
-    return amount.minor > 0

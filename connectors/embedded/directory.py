@@ -1,11 +1,14 @@
 """Accounts, users and how accounts hang together."""
 
+import asyncio
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from closure.accounts import AccountProfile, Channel, Relationship
+from closure.accounts import AccountProfile, Relationship
 from connectors.embedded import tables
-from connectors.embedded.accounts import find_account
+from connectors.embedded.accounts import find_account, owned_accounts
+from connectors.embedded.passwords import matches
 from database import reading
 
 
@@ -35,15 +38,21 @@ class EmbeddedDirectory:
             )
             return role
 
-    async def has_channel(self, account_id: str, user_id: str, channel: Channel) -> bool:
-        row = tables.users.c
-        address = row.email if channel is Channel.EMAIL else row.phone
+    async def verify_password(self, account_id: str, user_id: str, password: str) -> bool:
+        user, login = tables.users.c, tables.logins.c
         async with reading(self._engine) as connection:
             await find_account(connection, account_id)
-            found = await connection.scalar(
-                select(address.is_not(None)).where(row.account_id == account_id, row.id == user_id)
+            stored: str | None = await connection.scalar(
+                select(login.password_hash)
+                .join_from(tables.users, tables.logins)
+                .where(user.account_id == account_id, user.id == user_id)
             )
-            return bool(found)
+        return await asyncio.to_thread(matches, password, stored)
+
+    async def subaccounts(self, account_id: str) -> tuple[str, ...]:
+        async with reading(self._engine) as connection:
+            await find_account(connection, account_id)
+            return await owned_accounts(connection, account_id)
 
     async def relationships(self, account_id: str) -> tuple[Relationship, ...]:
         row = tables.relationships.c

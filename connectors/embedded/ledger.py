@@ -28,6 +28,9 @@ class MovementReason(StrEnum):
     FORFEIT_CASH = "forfeit-cash"
     FORFEIT_PROMO = "forfeit-promo"
     VOID_DEBT = "void-debt"
+    REFUND_ORDERED = "refund-ordered"
+    REFUND_FAILED = "refund-failed"
+    REFUND_SETTLED = "refund-settled"
 
 
 @dataclass(frozen=True, order=True)

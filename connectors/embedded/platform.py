@@ -12,7 +12,16 @@ from connectors.embedded.data_stores import EmbeddedDataStores
 from connectors.embedded.directory import EmbeddedDirectory
 from connectors.embedded.inventory import EmbeddedInventory
 from connectors.embedded.messages import EmbeddedMessages
-from connectors.ports import AccessControl, Billing, DataStores, Directory, InventorySource, Messages
+from connectors.embedded.refunds import EmbeddedRefunds
+from connectors.ports import (
+    AccessControl,
+    Billing,
+    DataStores,
+    Directory,
+    InventorySource,
+    Messages,
+    Refunds,
+)
 from database import MigrationSet
 
 MIGRATIONS = MigrationSet(
@@ -30,6 +39,7 @@ class EmbeddedPlatform:
     access: AccessControl
     data_stores: DataStores
     messages: Messages
+    refunds: Refunds
 
     @classmethod
     def connect(cls, engine: AsyncEngine) -> Self:
@@ -40,4 +50,5 @@ class EmbeddedPlatform:
             access=EmbeddedAccessControl(engine),
             data_stores=EmbeddedDataStores(engine),
             messages=EmbeddedMessages(engine),
+            refunds=EmbeddedRefunds(engine),
         )

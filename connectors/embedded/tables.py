@@ -32,6 +32,7 @@ from closure.accounts import (
     RelationshipRole,
     RelationshipType,
 )
+from closure.refunds import AttemptState
 from database.columns import UtcDateTime
 
 ID_LENGTH = 200
@@ -69,6 +70,15 @@ class Effect(StrEnum):
     DELETE_BINDINGS = "delete-bindings"
     CLOSE = "close"
     ERASE = "erase"
+    ORDER_REFUND = "order-refund"
+
+
+class RefundAnswer(StrEnum):
+    """What the payment provider answers when it is asked about refunds."""
+
+    SETTLED = "settled"
+    PARTIAL = "partial"
+    FAILED = "failed"
 
 
 metadata = MetaData(
@@ -117,10 +127,14 @@ accounts = Table(
     Column("parent_id", String(ID_LENGTH), ForeignKey("platform_accounts.id"), index=True),
     Column("access", _enum(Access, "access"), nullable=False),
     Column("stopped_at", UtcDateTime),
+    # The account whose closure stopped this one: itself, or what owns it.
+    Column("stopped_by", String(ID_LENGTH)),
     Column("closed_at", UtcDateTime),
     Column("usage_final_until", UtcDateTime),
     # Of the account file's entry without passwords; gone with the account, since it covers contact details.
     Column("definition_hash", String(64)),
+    # What the payment provider is told to answer; None: it settles in its own time.
+    Column("refund_answer", _enum(RefundAnswer, "refund_answer")),
     CheckConstraint("(access = 'closed') = (closed_at IS NOT NULL)", name="closed_has_time"),
 )
 
@@ -216,6 +230,23 @@ payments = Table(
     Column("amount", BigInteger, nullable=False),
     Column("paid_at", UtcDateTime, nullable=False),
     CheckConstraint("amount > 0", name="amount_positive"),
+)
+
+# Orders to the payment provider; evidence, so they outlive the account.
+refunds = Table(
+    "platform_refunds",
+    metadata,
+    Column("key", String(KEY_LENGTH), primary_key=True),
+    Column("account_id", String(ID_LENGTH), ForeignKey("platform_accounts.id"), nullable=False, index=True),
+    Column("closure_id", String(ID_LENGTH), nullable=False),
+    Column("payment_id", String(ID_LENGTH)),
+    Column("amount", BigInteger, nullable=False),
+    Column("settled", BigInteger, nullable=False),
+    Column("state", _enum(AttemptState, "state"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("settles_at", UtcDateTime, nullable=False),
+    CheckConstraint("amount > 0", name="amount_positive"),
+    CheckConstraint("settled >= 0 AND settled <= amount", name="settled_within_amount"),
 )
 
 resources = Table(

@@ -1,0 +1,76 @@
+"""Giving the prepaid balance back: ordered once, followed until all of it has arrived (T10, T11, T12)."""
+
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.plans import pinned_policy, plan_of
+from activities.requests import RefundReport, RefundRequest
+from closure.business_days import add_business_days
+from closure.messages import RefundStatus
+from closure.money import Money
+from closure.plan import AccountPlan
+from closure.policy import RefundRule
+from closure.refunds import RefundAttempt, next_attempts, refund_state, settled_amount
+from connectors.ports import Refunds
+from records.closures import ClosureRecords
+
+
+class RefundActivities:
+    """Looks up what was ordered before ordering more: money never goes back twice."""
+
+    def __init__(self, refunds: Refunds, records: ClosureRecords) -> None:
+        self._refunds = refunds
+        self._records = records
+
+    @activity.defn
+    async def look_after_refund(self, request: RefundRequest) -> RefundReport:
+        """Orders what has neither arrived nor is under way, and reports how the whole refund stands.
+
+        Raises:
+            RuntimeError: the confirmed plan refunds nothing.
+        """
+        policy = await pinned_policy(self._records, request.closure_id)
+        plan = await plan_of(self._records, request.closure_id, request.plan_hash)
+        total = plan.refund_total
+        if policy.refund is None or total is None:
+            raise RuntimeError(f"the plan of closure {request.closure_id} refunds nothing")
+        due_by = request.due_by or _due_by(policy.refund, request.confirmed_at)
+        attempts: list[RefundAttempt] = []
+        for account in plan.accounts:
+            if account.refund is not None:
+                attempts += await self._follow(account, Money.parse(account.refund, plan.currency), request)
+                activity.heartbeat(account.account_id)
+        return RefundReport(
+            status=RefundStatus(
+                status=refund_state(total, attempts, due_by, request.time),
+                amount=str(total),
+                currency=total.currency,
+                due_by=due_by,
+            ),
+            settled=str(settled_amount(total, attempts)),
+        )
+
+    async def _follow(
+        self, plan: AccountPlan, target: Money, request: RefundRequest
+    ) -> tuple[RefundAttempt, ...]:
+        account_id, closure_id = plan.account_id, request.closure_id
+        made = await self._refunds.attempts(account_id, closure_id=closure_id, time=request.time)
+        orders = next_attempts(target, await self._refunds.payments(account_id), made)
+        # The number of an order is its key: ordered again after a lost answer, it is the same one.
+        for number, order in enumerate(orders, start=len(made) + 1):
+            await self._refunds.order(
+                account_id,
+                order.payment_id,
+                order.amount,
+                closure_id=closure_id,
+                key=f"{request.key}/{account_id}/{number}",
+                time=request.time,
+            )
+        if not orders:
+            return made
+        return await self._refunds.attempts(account_id, closure_id=closure_id, time=request.time)
+
+
+def _due_by(rule: RefundRule, confirmed_at: datetime) -> datetime:
+    return add_business_days(confirmed_at, rule.business_days, rule.country)

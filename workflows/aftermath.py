@@ -1,0 +1,256 @@
+"""What follows once the account has stopped for good: retention, the refund, deletion with all it owns."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue
+
+    from activities.access import AccessActivities
+    from activities.erasure import ErasureActivities
+    from activities.refunds import RefundActivities
+    from activities.requests import (
+        RefundReport,
+        RefundRequest,
+        SubaccountResult,
+        SubaccountStep,
+        SubaccountsToOpen,
+    )
+    from activities.subaccounts import SubaccountActivities
+    from closure.lifecycle import Stage
+    from closure.messages import RefundState
+    from closure.notices import spoken_moment
+    from records.entries import EventType
+    from workflows.calls import act, attempt, quickly
+    from workflows.closure_run import ClosureRun
+    from workflows.search_attributes import first_attributes
+    from workflows.subaccount_deletion import SubaccountDeletion
+
+SUBACCOUNTS_AT_ONCE = 10
+"""Child workflows that delete subaccounts at the same time."""
+LOOK_AGAIN = timedelta(hours=1)
+"""When what is held up is tried again."""
+
+_REFUND_EVENTS: Mapping[RefundState, EventType] = {
+    RefundState.PENDING: EventType.REFUND_STARTED,
+    RefundState.PARTLY_SETTLED: EventType.REFUND_PARTLY_SETTLED,
+    RefundState.SETTLED: EventType.REFUND_SETTLED,
+    RefundState.FAILED: EventType.REFUND_FAILED,
+    RefundState.LATE: EventType.REFUND_LATE,
+}
+
+
+class ClosureAftermath(ClosureRun):
+    """The last chapters of the story; `AccountClosure` tells the first ones."""
+
+    async def _begin_the_end(self, stopped_until: datetime) -> None:
+        """The account is closed; its data is kept for the policy's retention from `stopped_until` on (T5)."""
+        subaccounts = self._state.subaccounts
+        policy = self._state.policy
+        if policy.retention > timedelta():
+            delete_after = stopped_until + policy.retention
+            await self._step(
+                EventType.RETENTION_BEGAN,
+                Stage.RETAINED,
+                {"delete_after": delete_after, "unrecoverable": self._state.unrecoverable},
+                details={"subaccounts": len(subaccounts)},
+            )
+            await self._notify("account_closed", delete_after=spoken_moment(delete_after))
+        else:
+            await self._step(
+                EventType.DELETION_BEGAN,
+                Stage.DELETING,
+                {"unrecoverable": self._state.unrecoverable},
+                details={"subaccounts": len(subaccounts)},
+            )
+
+    async def _retain(self) -> None:
+        """Waits for the end of the retention; the refund is looked after meanwhile (T5, T10)."""
+        await self._open_subaccounts()
+        delete_after = self._document.delete_after
+        assert delete_after is not None
+        while workflow.now() < delete_after:
+            await self._look_after_refund()
+            await self._wait(delete_after, f"Data is kept until {spoken_moment(delete_after)}")
+        await self._step(EventType.DELETION_BEGAN, Stage.DELETING)
+
+    async def _delete(self) -> None:
+        """Erase and verify; contacts and the cleanup role go last (A19, A22, A24, A25, T5)."""
+        await self._open_subaccounts()
+        await self._delete_subaccounts()
+        if not self._state.erased:
+            erased = await act(
+                ErasureActivities.erase_data, self._effect("erase"), summary="Erase data stores and verify"
+            )
+            stores: list[JsonValue] = [store.model_dump() for store in erased.stores]
+            await self._note(EventType.DATA_ERASED, {"stores": stores})
+            self._update({"erased": True})
+        await self._await_what_is_held_up()
+        await quickly(
+            AccessActivities.delete_bindings, self._effect("bindings"), summary="Delete third-party bindings"
+        )
+        await self._notify("closure_deleted")
+        await quickly(
+            AccessActivities.close_account,
+            self._effect("close"),
+            summary="Remove the role, contacts and the account",
+        )
+        await self._step(EventType.DELETED, Stage.DELETED)
+
+    async def _await_what_is_held_up(self) -> None:
+        """Complete only when the refund has arrived and every subaccount is gone, too (T5, T10)."""
+        while True:
+            await self._look_after_refund()
+            if not self._refund_is_open() and not self._state.subaccounts:
+                self._waiting_for = None
+                return
+            self._waiting_for = self._held_up_by()
+            self._show()
+            await self._wait(workflow.now() + LOOK_AGAIN, self._waiting_for)
+            await self._delete_subaccounts()
+
+    def _held_up_by(self) -> str:
+        reasons = []
+        if self._refund_is_open():
+            reasons.append("the refund has not arrived")
+        if self._state.subaccounts:
+            first = self._state.subaccounts[0]
+            reasons.append(f"{len(self._state.subaccounts)} subaccount(s) not deleted yet, first {first}")
+        return "; ".join(reasons)
+
+    async def _wait(self, until: datetime, summary: str) -> None:
+        """Until then, the refund's next look, or somebody's recheck, whichever comes first."""
+        self._continue_as_new_if_suggested()
+        if self._refund_is_open() and self._state.next_refund_look is not None:
+            until = min(until, self._state.next_refund_look)
+        remaining = until - workflow.now()
+        if remaining <= timedelta():
+            return
+        try:
+            await workflow.wait_condition(
+                lambda: self._recheck_requested, timeout=remaining, timeout_summary=summary
+            )
+        except TimeoutError:
+            return
+        self._recheck_requested = False
+        self._update({"next_refund_look": workflow.now()})
+
+    # The refund.
+
+    def _refund_is_open(self) -> bool:
+        refund = self._document.refund
+        return self._state.refunds and (refund is None or refund.status is not RefundState.SETTLED)
+
+    async def _look_after_refund(self) -> None:
+        """Orders it the first time, then asks how it stands, at the policy's interval (T10)."""
+        rule = self._state.policy.refund
+        due = self._state.next_refund_look or workflow.now()
+        if rule is None or not self._refund_is_open() or workflow.now() < due:
+            return
+        refund = self._document.refund
+        assert self._document.plan_hash is not None
+        report = await attempt(
+            RefundActivities.look_after_refund,
+            RefundRequest(
+                closure_id=self._document.closure_id,
+                account_id=self._document.account_id,
+                plan_hash=self._document.plan_hash,
+                confirmed_at=self._confirmed_at,
+                due_by=refund.due_by if refund else None,
+                key=f"{self._document.closure_id}/refund",
+                time=workflow.now(),
+            ),
+            summary="Refund: order it, or ask how it stands",
+        )
+        self._update({"next_refund_look": workflow.now() + rule.poll_interval})
+        if report is not None:
+            await self._tell_of_refund(report)
+        elif self._waiting_for is None:
+            self._waiting_for = "the payment provider could not be asked about the refund"
+            self._show()
+
+    async def _tell_of_refund(self, report: RefundReport) -> None:
+        """Once for every turn: the audit, the status and a message."""
+        known = self._document.refund
+        if known is None:
+            pending = report.status.model_copy(update={"status": RefundState.PENDING})
+            await self._turn_of_refund(report.model_copy(update={"status": pending}))
+        known = self._document.refund
+        if known is not None and known.status is not report.status.status:
+            await self._turn_of_refund(report)
+        self._waiting_for = None
+
+    async def _turn_of_refund(self, report: RefundReport) -> None:
+        refund = report.status
+        event = _REFUND_EVENTS[refund.status]
+        await self._step(
+            event,
+            self._stage,
+            {"refund": refund},
+            details={"amount": refund.amount, "currency": refund.currency, "settled": report.settled},
+        )
+        if event is not EventType.REFUND_PARTLY_SETTLED:
+            await self._notify(
+                event.value,
+                amount=refund.amount,
+                currency=refund.currency,
+                due_by=spoken_moment(refund.due_by),
+            )
+
+    # What the account owns.
+
+    async def _open_subaccounts(self) -> None:
+        """Each subaccount has a record of its own from the moment it can't come back (T5)."""
+        subaccounts = self._state.subaccounts
+        if not subaccounts or self._state.subaccounts_opened:
+            return
+        await act(
+            SubaccountActivities.open_subaccounts,
+            SubaccountsToOpen(
+                closure_id=self._document.closure_id, subaccounts=subaccounts, time=workflow.now()
+            ),
+            summary=f"Record {len(subaccounts)} subaccounts",
+        )
+        self._update({"subaccounts_opened": True})
+
+    async def _delete_subaccounts(self) -> None:
+        """One short child workflow each, a few at a time; what is held up stays for the next try (T5)."""
+        if not self._state.subaccounts:
+            return
+        places = asyncio.Semaphore(SUBACCOUNTS_AT_ONCE)
+        results = await asyncio.gather(
+            *(self._delete_subaccount(places, each) for each in self._state.subaccounts)
+        )
+        remaining = tuple(result.account_id for result in results if result.held_up_by is not None)
+        deleted = len(results) - len(remaining)
+        if deleted:
+            reasons = sorted({result.held_up_by for result in results if result.held_up_by is not None})
+            await self._note(
+                EventType.SUBACCOUNTS_DELETED,
+                {"deleted": deleted, "held_up": list(remaining[:50]), "reasons": [*reasons[:10]]},
+            )
+        self._update({"subaccounts": remaining})
+
+    async def _delete_subaccount(self, places: asyncio.Semaphore, account_id: str) -> SubaccountResult:
+        async with places:
+            provider = self._document.provider
+            try:
+                return await workflow.execute_child_workflow(
+                    SubaccountDeletion.run,
+                    SubaccountStep(
+                        owner_closure_id=self._document.closure_id,
+                        account_id=account_id,
+                        time=workflow.now(),
+                    ),
+                    id=f"closure/{provider}/{account_id}",
+                    search_attributes=first_attributes(provider, account_id, Stage.DELETING),
+                    static_summary=f"Delete subaccount {account_id}",
+                )
+            except WorkflowAlreadyStartedError:
+                return SubaccountResult(account_id=account_id, held_up_by="a closure of its own")
+            except ChildWorkflowError:
+                return SubaccountResult(account_id=account_id, held_up_by="a failure")
