@@ -94,7 +94,7 @@ def build_worker(
     billing = BillingActivities(platform.billing, records)
     resources = ResourceActivities(platform.inventory, records)
     access = AccessActivities(platform.access, records)
-    erasure = ErasureActivities(platform.data_stores)
+    erasure = ErasureActivities(platform.data_stores, records)
     notifications = NotificationActivities(platform.messages, records)
     refunds = RefundActivities(platform.refunds, records)
     subaccounts = SubaccountActivities(platform.access, records)

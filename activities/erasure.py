@@ -2,8 +2,10 @@
 
 from temporalio import activity
 
+from activities.plans import confirmed_plan
 from activities.requests import Effect, Erased, ErasedStore
 from connectors.ports import DataStores
+from records.closures import ClosureRecords
 
 
 class NotErased(Exception):
@@ -13,24 +15,37 @@ class NotErased(Exception):
 class ErasureActivities:
     """Every store that the account has at that moment, planned or not."""
 
-    def __init__(self, data_stores: DataStores) -> None:
+    def __init__(self, data_stores: DataStores, records: ClosureRecords) -> None:
         self._data_stores = data_stores
+        self._records = records
 
     @activity.defn
     async def erase_data(self, effect: Effect) -> Erased:
-        """Erases store by store and reads each again.
+        """Erases store by store and reads each again. Evidence of what an earlier attempt erased is kept.
 
         Raises:
             NotErased: a store still has objects.
         """
         erased = []
-        for store in await self._data_stores.stores(effect.account_id):
-            activity.heartbeat(store.store_id)
-            await self._data_stores.erase(
-                effect.account_id, store.store_id, key=f"{effect.key}/{store.store_id}"
+        for store_id in await self._store_ids(effect):
+            activity.heartbeat(store_id)
+            objects = await self._data_stores.erase(
+                effect.account_id, store_id, key=f"{effect.key}/{store_id}"
             )
-            remaining = await self._data_stores.remaining_objects(effect.account_id, store.store_id)
+            remaining = await self._data_stores.remaining_objects(effect.account_id, store_id)
             if remaining:
-                raise NotErased(f"store {store.store_id} still has {remaining} objects")
-            erased.append(ErasedStore(store_id=store.store_id, objects_found=store.objects))
+                raise NotErased(f"store {store_id} still has {remaining} objects")
+            erased.append(ErasedStore(store_id=store_id, objects_found=objects))
         return Erased(stores=tuple(erased))
+
+    async def _store_ids(self, effect: Effect) -> list[str]:
+        """Those that are there and those of the plan: what an earlier attempt erased is listed no more."""
+        plan = await confirmed_plan(self._records, effect)
+        planned = {
+            erasure.store_id
+            for account in plan.accounts
+            if account.account_id == effect.account_id
+            for erasure in account.erasures
+        }
+        listed = {store.store_id for store in await self._data_stores.stores(effect.account_id)}
+        return sorted(planned | listed)

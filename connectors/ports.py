@@ -177,7 +177,9 @@ class DataStores(Protocol):
 
     async def stores(self, account_id: str) -> tuple[DataStore, ...]: ...
 
-    async def erase(self, account_id: str, store_id: str, *, key: str) -> None: ...
+    async def erase(self, account_id: str, store_id: str, *, key: str) -> int:
+        """Erases the store; returns how many objects this key has erased, 0 when the store was gone."""
+        ...
 
     async def remaining_objects(self, account_id: str, store_id: str) -> int:
         """Objects that a fresh read still finds; 0 when the store is gone."""

@@ -30,17 +30,25 @@ class EmbeddedDataStores:
                 DataStore(store_id=name, store=store, objects=objects) for name, store, objects in rows
             )
 
-    async def erase(self, account_id: str, store_id: str, *, key: str) -> None:
+    async def erase(self, account_id: str, store_id: str, *, key: str) -> int:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
-            return {"erased": await remove(connection, tables.data_stores, account_id, store_id)}
+            objects = await _objects(connection, account_id, store_id)
+            await remove(connection, tables.data_stores, account_id, store_id)
+            return objects
 
-        await apply_once(self._engine, Effect.ERASE, account_id, key=key, act=act)
+        erased = await apply_once(self._engine, Effect.ERASE, account_id, key=key, act=act)
+        assert isinstance(erased, int)
+        return erased
 
     async def remaining_objects(self, account_id: str, store_id: str) -> int:
-        row = tables.data_stores.c
         async with reading(self._engine) as connection:
             await find_account(connection, account_id)
-            objects: int | None = await connection.scalar(
-                select(row.objects).where(row.account_id == account_id, row.id == store_id)
-            )
-            return objects or 0
+            return await _objects(connection, account_id, store_id)
+
+
+async def _objects(connection: AsyncConnection, account_id: str, store_id: str) -> int:
+    row = tables.data_stores.c
+    objects: int | None = await connection.scalar(
+        select(row.objects).where(row.account_id == account_id, row.id == store_id)
+    )
+    return objects or 0

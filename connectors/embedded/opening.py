@@ -1,5 +1,6 @@
 """Writes new accounts: their rows, and their opening money through the ledger."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -53,11 +54,16 @@ async def open_accounts(
         ],
     )
     await _insert_logins(connection, entries)
+    things: defaultdict[Table, list[_Row]] = defaultdict(list)
+    movements: list[Movement] = []
     for entry in entries:
         payments = _payments(entry, time)
         for table, rows in _things(entry, payments, time):
-            await _insert(connection, table, rows)
-        await post(connection, list(_opening(entry, payments, time)))
+            things[table] += rows
+        movements += _opening(entry, payments, time)
+    for table, rows in things.items():
+        await _insert(connection, table, rows)
+    await post(connection, movements)
 
 
 async def _insert(connection: AsyncConnection, table: Table, rows: list[_Row]) -> None:

@@ -89,5 +89,5 @@ async def _stored(connection: AsyncConnection, logins: list[str]) -> dict[str, s
         statement = select(row.login, row.password_hash).where(
             row.login.in_(part), row.password_hash.is_not(None)
         )
-        stored |= dict((await connection.execute(statement)).tuples().all())
+        stored |= dict((await connection.execute(statement)).all())
     return stored

@@ -170,9 +170,10 @@ class _DataStores:
         self._weather.strike("data_stores")
         return await self._inner.stores(account_id)
 
-    async def erase(self, account_id: str, store_id: str, *, key: str) -> None:
-        await self._inner.erase(account_id, store_id, key=key)
+    async def erase(self, account_id: str, store_id: str, *, key: str) -> int:
+        erased = await self._inner.erase(account_id, store_id, key=key)
         self._weather.journal.append(f"erase {store_id}")
+        return erased
 
     async def remaining_objects(self, account_id: str, store_id: str) -> int:
         return await self._inner.remaining_objects(account_id, store_id)

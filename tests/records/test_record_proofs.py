@@ -128,6 +128,13 @@ async def test_of_ten_closures_that_consume_a_proof_at_once_one_wins(
     assert await consume(identity, proof, winner.closure_id) == winner
 
 
+async def test_attempts_of_one_closure_that_overlap_all_get_the_proof(identity: IdentityRecords) -> None:
+    # Ten connections are open already, so that the ten attempts really meet.
+    proof, *_ = await asyncio.gather(*(proof_of(identity) for _ in range(10)))
+    answers = await asyncio.gather(*(consume(identity, proof) for _ in range(10)))
+    assert answers == [proof.model_copy(update={"closure_id": "c-1"})] * 10
+
+
 async def test_a_refusal_says_how_to_prove_it_again_and_no_more(identity: IdentityRecords) -> None:
     proof = await proof_of(identity)
     await consume(identity, proof)

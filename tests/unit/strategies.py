@@ -30,7 +30,7 @@ from closure.accounts import (
     Subscription,
 )
 from closure.money import Money, is_currency
-from closure.survey import SurveyFacts
+from closure.survey import AccountFacts, SurveyFacts
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 """The closure's clock in tests of the pure parts."""
@@ -154,16 +154,26 @@ def data_stores(draw: st.DrawFn) -> tuple[DataStore, ...]:
 
 
 @st.composite
-def facts(draw: st.DrawFn, *, readable: bool = False) -> SurveyFacts:
+def facts(draw: st.DrawFn, *, readable: bool = False, subaccounts: bool = False) -> SurveyFacts:
     """What a survey found; unless `readable`, any source may have failed."""
     currency = draw(currencies)
+    own = draw(_account_facts(currency, "ali-1", readable=readable))
+    members: tuple[AccountFacts, ...] | None = ()
+    if subaccounts:
+        others = [f"sub-{number}" for number in range(draw(st.integers(0, 2)))]
+        members = tuple(draw(_account_facts(currency, each, readable=readable)) for each in others)
+        members = members if readable or draw(st.integers(0, 5)) else None
+    return SurveyFacts(**dict(own), subaccounts=members)
 
+
+@st.composite
+def _account_facts(draw: st.DrawFn, currency: str, account_id: str, *, readable: bool) -> AccountFacts:
     def maybe(source: SearchStrategy[Thing]) -> Thing | None:
         return draw(source if readable else st.one_of(st.none(), source, source))
 
-    return SurveyFacts(
+    return AccountFacts(
         profile=AccountProfile(
-            account_id="ali-1",
+            account_id=account_id,
             provider="alibaba-cloud",
             kind="standard",
             currency=currency,
@@ -179,15 +189,16 @@ def facts(draw: st.DrawFn, *, readable: bool = False) -> SurveyFacts:
 @st.composite
 def drifted(draw: st.DrawFn, found: SurveyFacts) -> SurveyFacts:
     """`found` after some of its sources have changed, failed or come back."""
-    other = draw(facts())
     currency = found.profile.currency
-    changes = {
+    member = _account_facts(currency, "sub-0", readable=False).map(lambda each: (each,))
+    changes: dict[str, SearchStrategy[object]] = {
         "statement": st.none() | statements(currency),
-        "inventory": st.just(other.inventory),
-        "relationships": st.just(other.relationships),
-        "stores": st.just(other.stores),
+        "inventory": st.none() | inventories(),
+        "relationships": st.none() | relationships(),
+        "stores": st.none() | data_stores(),
+        "subaccounts": st.none() | st.just(()) | member,
     }
-    chosen = draw(st.lists(st.sampled_from(sorted(changes)), unique=True))
+    chosen = draw(st.lists(st.sampled_from(sorted(changes)), unique=True, max_size=2))
     return found.model_copy(update={name: draw(changes[name]) for name in chosen})
 
 

@@ -60,7 +60,7 @@ def test_the_hash_does_not_depend_on_what_drifts_by_itself(
     assert difference(plan, other) == ()
 
 
-@given(facts(), policies, policies, modes, modes, st.data())
+@given(facts(subaccounts=True), policies, policies, modes, modes, st.data())
 def test_the_difference_is_empty_exactly_when_the_hashes_are_equal(
     found: SurveyFacts,
     policy: Policy,
@@ -80,7 +80,7 @@ def test_the_difference_is_empty_exactly_when_the_hashes_are_equal(
     assert bool(difference(after, before)) is bool(changes)
 
 
-@given(facts(), policies, modes)
+@given(facts(subaccounts=True), policies, modes)
 def test_a_plan_survives_the_record(found: SurveyFacts, policy: Policy, mode: Mode) -> None:
     plan = planned(policy, found, mode)
     again = Plan.model_validate_json(plan.model_dump_json())

@@ -11,6 +11,7 @@ RESTORED = """[messages.closure_restored.en]
 email = "{unrecoverable} {restart_advice}"
 sms = "{unrecoverable} {restart_advice}"
 """
+CLOSED = '[messages.account_closed.en]\nemail = "{delete_after}"\nsms = "{delete_after}"'
 CODE = '[messages.identity_code.en]\nemail = "{code}"\nsms = "{code}"'
 
 
@@ -109,7 +110,8 @@ def test_waits_before_deletion_are_for_delete_mode(key: str) -> None:
 
 def test_a19_a_service_role_needs_time_to_work_in() -> None:
     assert fault(acme_text(service_role='"Cleaner"'))[0] == "service_role"
-    assert acme(service_role='"Cleaner"', retention='"1d"').service_role == "Cleaner"
+    waiting = acme(CLOSED, service_role='"Cleaner"', retention='"1d"')
+    assert waiting.service_role == "Cleaner"
 
 
 @pytest.mark.parametrize("reserved", ["unknown", "promo"])

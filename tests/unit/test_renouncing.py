@@ -132,3 +132,8 @@ def test_a_policy_may_do_without_a_reason_but_not_with_a_bad_one() -> None:
     assert check_reason(policy, " ") == ""
     with pytest.raises(Refused):
         check_reason(policy, "x" * 201)
+
+
+def test_a16_only_renounceable_items_are_carried_over_as_given_up() -> None:
+    marked = tuple(each.model_copy(update={"renounced": True}) for each in ITEMS)
+    assert renounced(carry_renounced(marked, ITEMS)) == ["balance", "resources/i-1"]

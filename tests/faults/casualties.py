@@ -1,0 +1,126 @@
+"""Closures whose worker is killed once, several at the same time: most of each one's life is waiting."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.aftermath import Aftermath, aftermath
+from tests.faults.fault_points import FaultPoint, Moment
+from tests.faults.processes import WorkerProcess, worker_process
+from tests.faults.scenes import Scene
+from tests.workflows.house import Closing, House, HouseBuilder, running_worker
+
+AT_ONCE = 6
+SECONDS = 100.0
+"""Wall time of one struck closure on a busy machine: a few time-outs and a process's start."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which moment of a scene: all of one kind (the seed picks the number), or any at all."""
+
+    moment: Moment | None = None
+    name: str | None = None
+    draw: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.moment.value}:{self.name}" if self.moment else f"any-{self.draw}"
+
+    def among(self, points: Iterable[FaultPoint], seed: int, scene: Scene) -> FaultPoint:
+        """The same one for the same seed. Raises AssertionError when the scene has no such moment."""
+        fitting = sorted(
+            point
+            for point in points
+            if self.moment is None or (point.moment, point.name) == (self.moment, self.name)
+        )
+        assert fitting, f"{scene.name} never comes to {self}"
+        return random.Random(f"{seed}/{scene.name}/{self}").choice(fitting)
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A scene that nobody disturbs: what it comes to, and what it leaves."""
+
+    points: tuple[FaultPoint, ...]
+    aftermath: Aftermath
+
+    @property
+    def called(self) -> Mapping[str, int]:
+        """Port methods and how often they were called."""
+        return Counter(
+            point.name for point in self.points if point.moment is Moment.AFTER and "." in point.name
+        )
+
+
+async def undisturbed(houses: HouseBuilder, scene: Scene, folder: Path) -> Undisturbed:
+    journal = folder / f"{scene.name}.journal"
+    async with houses.open(with_worker=False) as house, worker_process(house, journal=journal) as process:
+        closing = await scene.open(house)
+        await scene.carry(closing)
+        await closing.handle.result()
+        process.terminate()
+        assert await process.ended() == 0
+        points = tuple(map(FaultPoint.parse, journal.read_text(encoding="utf-8").splitlines()))
+        return Undisturbed(points, await aftermath(closing))
+
+
+async def struck(houses: HouseBuilder, scene: Scene, point: FaultPoint) -> Aftermath:
+    """The scene with a worker process that dies at `point`, and a fresh worker that carries on."""
+    async with houses.open(with_worker=False) as house, worker_process(house, point=point) as process:
+        closing = await scene.open(house)
+        async with asyncio.timeout(SECONDS):
+            story = asyncio.create_task(_story(scene, closing))
+            succession = asyncio.create_task(_succeed(house, process, story))
+            try:
+                await asyncio.gather(story, succession)
+            finally:
+                succession.cancel()
+                story.cancel()
+        assert await closing.failed_tasks() == 0
+        return await aftermath(closing)
+
+
+async def _story(scene: Scene, closing: Closing) -> None:
+    await scene.carry(closing)
+    await closing.handle.result()
+
+
+async def _succeed(house: House, process: WorkerProcess, story: "asyncio.Task[None]") -> None:
+    """Waits until the worker is dead, and has a fresh one work until the story is over."""
+    death = asyncio.create_task(process.ended())
+    await asyncio.wait({death, story}, return_when=asyncio.FIRST_COMPLETED)
+    if not death.done():
+        # The last act may have been the fatal one.
+        await asyncio.wait({death}, timeout=1)
+        assert death.done(), "the worker never came to its fault point"
+    assert death.result() == -9, process.log.read_text(encoding="utf-8")[-2000:]
+    async with running_worker(house):
+        await asyncio.wait({story})
+
+
+class Ward:
+    """Strikes closures ahead of the tests that ask for them, a few at a time."""
+
+    def __init__(self, houses: HouseBuilder) -> None:
+        self._houses = houses
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._tasks: dict[tuple[str, FaultPoint], asyncio.Task[Aftermath]] = {}
+
+    def admit(self, scene: Scene, point: FaultPoint) -> "asyncio.Task[Aftermath]":
+        """The same scene and point are struck once only."""
+        key = (scene.name, point)
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._strike(scene, point))
+        return self._tasks[key]
+
+    async def _strike(self, scene: Scene, point: FaultPoint) -> Aftermath:
+        async with self._room:
+            return await struck(self._houses, scene, point)
+
+    async def empty(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)

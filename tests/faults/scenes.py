@@ -1,0 +1,147 @@
+"""The closures that are struck: accounts in which everything happens, carried to each outcome."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError
+
+from closure.lifecycle import Outcome, Stage
+from closure.messages import RenounceRequest, StatusDocument
+from connectors.embedded.ledger import MovementReason
+from tests.workflows.house import Closing, House
+
+PATIENCE = timedelta(seconds=60)
+"""A struck closure waits for time-outs, among others that do."""
+
+PATIENCES = 2
+"""How often a customer asks again."""
+
+# Well beyond the timer: a server whose clock is stopped in the very milliseconds in which a closure starts
+# its next timer skips that one as well.
+_BEYOND = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One story. `uncalled` are the port methods that it has no use for."""
+
+    name: str
+    account: Mapping[str, object]
+    carry: Callable[[Closing], Awaitable[None]]
+    outcome: Outcome
+    movements: Sequence[tuple[str, int]]
+    """Reason and minor units of what the closure itself moves."""
+    uncalled: frozenset[str]
+    strikes_ports: bool = True
+    """Whether every port method is struck, or only what the seed draws."""
+
+    async def open(self, house: House) -> Closing:
+        return await house.account(**self.account)
+
+
+async def delete(closing: Closing) -> None:
+    """The customer's and the clock's part of a closure that ends in deletion."""
+    await _be_silent(closing)
+    await _end_silence(closing)
+
+
+async def restore(closing: Closing) -> None:
+    """As `delete`, but usage of before turns up as a bill."""
+    await _be_silent(closing)
+    await closing.bill_late_usage()
+    await _end_silence(closing)
+
+
+async def insist(act: Callable[[], Awaitable[StatusDocument]]) -> StatusDocument:
+    """A customer who gets no answer asks again for the same thing, under the same id."""
+    for _ in range(PATIENCES):
+        try:
+            return await act()
+        except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError):
+            continue
+    return await act()
+
+
+async def _be_silent(closing: Closing) -> None:
+    proof_id = await closing.prove()
+    document = await insist(lambda: closing.close(proof_id=proof_id))
+    assert document.stage is Stage.BLOCKED, document
+    renounce = RenounceRequest(actor="u-1", all=True, accept_risk=True)
+    document = await insist(lambda: closing.update("renounce", renounce, update_id="renounce"))
+    assert document.stage is Stage.READY, document
+    plan_hash = document.plan_hash
+    await insist(lambda: closing.confirm(plan_hash=plan_hash, update_id="confirm"))
+    await closing.fast_forward(closing.policy.entering_duration + _BEYOND)
+    await closing.until(Stage.SILENT, within=PATIENCE)
+
+
+async def _end_silence(closing: Closing) -> None:
+    silent_until = (await closing.status()).silent_until
+    assert silent_until is not None
+    await closing.fast_forward_to(silent_until + _BEYOND)
+
+
+def _account(cash: str) -> dict[str, object]:
+    return {
+        "balance": {"cash": cash, "promo": "15.00"},
+        "resources": [
+            {"id": "a-disk", "product": "ebs", "renounceable": True},
+            {"id": "b-vm", "product": "ecs", "renounceable": True, "depends_on": ["a-disk"]},
+        ],
+        "subscriptions": [
+            {
+                "id": "rds-1",
+                "product": "rds",
+                "renounceable": True,
+                "expires_at": datetime(2099, 1, 1, tzinfo=UTC),
+            }
+        ],
+        "bindings": [{"id": "bind-1", "third_party": "github"}],
+        "data": [
+            {"id": "oss-1", "store": "object-storage", "objects": 1200},
+            {"id": "log-1", "store": "logs", "objects": 7},
+        ],
+        "api_keys": [{"id": "k-1"}],
+        "sessions": [{"id": "s-1"}],
+    }
+
+
+_NEVER = frozenset({"directory.has_channel"})
+_NEVER_RESTORED = frozenset(
+    {"access.delete_bindings", "access.close", "data_stores.erase", "data_stores.remaining_objects"}
+)
+_PROMO_AND_DEBT = ((MovementReason.FORFEIT_PROMO, 1500), (MovementReason.VOID_DEBT, 500))
+_PROMO_AND_CASH = ((MovementReason.FORFEIT_PROMO, 1500), (MovementReason.FORFEIT_CASH, 20_000))
+
+SCENES = {
+    scene.name: scene
+    for scene in (
+        Scene(
+            name="deleted",
+            account=_account("-5.00"),
+            carry=delete,
+            outcome=Outcome.DELETED,
+            movements=_PROMO_AND_DEBT,
+            uncalled=_NEVER | {"access.reopen"},
+        ),
+        Scene(
+            name="restored",
+            account=_account("-5.00"),
+            carry=restore,
+            outcome=Outcome.RESTORED,
+            movements=_PROMO_AND_DEBT,
+            uncalled=_NEVER | _NEVER_RESTORED,
+        ),
+        Scene(
+            name="deleted-with-balance",
+            account=_account("200.00"),
+            carry=delete,
+            outcome=Outcome.DELETED,
+            movements=_PROMO_AND_CASH,
+            uncalled=_NEVER | {"access.reopen", "billing.void_debt"},
+            strikes_ports=False,
+        ),
+    )
+}
