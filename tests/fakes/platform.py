@@ -1,28 +1,32 @@
-"""Ports around the embedded ones whose weather a test makes: unreadable, late, slow to forget, and watched."""
+"""Ports around the embedded ones whose weather a test makes: unreadable, late, slow to forget, watched."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from closure.accounts import (
+    Access,
     AccountProfile,
     BillingStatement,
-    Channel,
     DataStore,
     Inventory,
     Relationship,
     Resource,
 )
 from closure.money import Money
+from closure.refunds import Payment, RefundAttempt
 from connectors.embedded import EmbeddedPlatform
 from connectors.ports import (
     AccessControl,
     Billing,
     DataStores,
     Directory,
+    Forfeited,
     InventorySource,
     Messages,
     OutgoingMessage,
+    Refunds,
+    StoppedAccounts,
 )
 
 
@@ -35,7 +39,7 @@ class Weather:
     """What goes wrong from now on, and what was done so far."""
 
     unreadable: set[str] = field(default_factory=set)
-    """Sources that raise: billing, inventory, relationships, data_stores."""
+    """What raises: billing, inventory, relationships, data_stores, subaccounts, refunds, or `store S of A`."""
     watermark: Callable[[], datetime] | None = None
     """The metering watermark, in place of the platform's."""
     lag: int = 0
@@ -58,6 +62,7 @@ class Weather:
             access=_Access(platform.access, self),
             data_stores=_DataStores(platform.data_stores, self),
             messages=_Messages(platform.messages, self),
+            refunds=_Refunds(platform.refunds, self),
         )
 
 
@@ -72,8 +77,12 @@ class _Directory:
     async def role_of(self, account_id: str, user_id: str) -> str | None:
         return await self._inner.role_of(account_id, user_id)
 
-    async def has_channel(self, account_id: str, user_id: str, channel: Channel) -> bool:
-        return await self._inner.has_channel(account_id, user_id, channel)
+    async def verify_password(self, account_id: str, user_id: str, password: str) -> bool:
+        return await self._inner.verify_password(account_id, user_id, password)
+
+    async def subaccounts(self, account_id: str) -> tuple[str, ...]:
+        self._weather.strike("subaccounts")
+        return await self._inner.subaccounts(account_id)
 
     async def relationships(self, account_id: str) -> tuple[Relationship, ...]:
         self._weather.strike("relationships")
@@ -93,17 +102,21 @@ class _Billing:
             return statement
         return statement.model_copy(update={"usage_final_until": self._weather.watermark()})
 
-    async def forfeit(self, account_id: str, *, cash: Money, promo: Money, key: str, time: datetime) -> None:
-        await self._inner.forfeit(account_id, cash=cash, promo=promo, key=key, time=time)
+    async def forfeit(
+        self, account_id: str, *, cash: Money, promo: Money, key: str, time: datetime
+    ) -> Forfeited:
+        forfeited = await self._inner.forfeit(account_id, cash=cash, promo=promo, key=key, time=time)
         self._weather.journal.append("forfeit")
+        return forfeited
 
-    async def void_debt(self, account_id: str, *, debt: Money, key: str, time: datetime) -> None:
-        await self._inner.void_debt(account_id, debt=debt, key=key, time=time)
+    async def void_debt(self, account_id: str, *, debt: Money, key: str, time: datetime) -> Money:
+        voided = await self._inner.void_debt(account_id, debt=debt, key=key, time=time)
         self._weather.journal.append("void debt")
+        return voided
 
 
 class _Inventory:
-    """After a release the resource stays listed for `lag` more reads, as an eventually consistent API does."""
+    """A released resource stays listed for `lag` more reads, as in an eventually consistent API."""
 
     def __init__(self, inner: InventorySource, weather: Weather) -> None:
         self._inner = inner
@@ -134,8 +147,8 @@ class _Access:
         self._inner = inner
         self._weather = weather
 
-    async def stop(self, account_id: str, *, key: str, time: datetime) -> datetime:
-        stopped = await self._inner.stop(account_id, key=key, time=time)
+    async def stop(self, account_id: str, *, access: Access, key: str, time: datetime) -> StoppedAccounts:
+        stopped = await self._inner.stop(account_id, access=access, key=key, time=time)
         self._weather.journal.append("stop access")
         return stopped
 
@@ -188,3 +201,32 @@ class _Messages:
         sent = await self._inner.send(message)
         self._weather.journal.append(f"send {message.template} by {message.channel.value}")
         return sent
+
+
+class _Refunds:
+    def __init__(self, inner: Refunds, weather: Weather) -> None:
+        self._inner = inner
+        self._weather = weather
+
+    async def payments(self, account_id: str) -> tuple[Payment, ...]:
+        self._weather.strike("refunds")
+        return await self._inner.payments(account_id)
+
+    async def attempts(
+        self, account_id: str, *, closure_id: str, time: datetime
+    ) -> tuple[RefundAttempt, ...]:
+        self._weather.strike("refunds")
+        return await self._inner.attempts(account_id, closure_id=closure_id, time=time)
+
+    async def order(
+        self,
+        account_id: str,
+        payment_id: str | None,
+        amount: Money,
+        *,
+        closure_id: str,
+        key: str,
+        time: datetime,
+    ) -> None:
+        await self._inner.order(account_id, payment_id, amount, closure_id=closure_id, key=key, time=time)
+        self._weather.journal.append(f"order refund of {amount} to {payment_id}")

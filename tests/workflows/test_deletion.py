@@ -118,6 +118,7 @@ async def test_a18_to_a25_an_account_goes_step_by_step_and_is_deleted_after_seve
             EventType.SILENCE_BEGAN,
             EventType.FINAL_CHECK_BEGAN,
             EventType.FINAL_CHECK_PASSED,
+            EventType.DELETION_BEGAN,
             EventType.DATA_ERASED,
             EventType.DELETED,
         ]
@@ -226,7 +227,6 @@ async def test_an_unblocked_closure_needs_at_most_forty_events_up_to_silent(hous
         if position > wait and event.event_type == HistoryEventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
     )
     needed = silence + 1 - (end_of_wait - wait + 1)
-    print(f"history events up to silent: {needed} and {end_of_wait - wait + 1} of the five minutes")
     assert needed <= 40
 
 
@@ -240,7 +240,6 @@ async def test_history_holds_no_personal_data(house: House) -> None:
     await closing.end_of_silence()
     await closing.outcome()
     history = await closing.history()
-    print(f"history events of a whole closure: {len(history.events)}")
     texts = history.to_json() + "".join(
         event.SerializeToString().decode("utf-8", "replace") for event in history.events
     )
