@@ -40,7 +40,7 @@ MESSAGE_PLACEHOLDERS: dict[MessageTemplate, frozenset[str]] = {
     MessageTemplate.IDENTITY_CODE: frozenset({"code", "minutes"}),
     MessageTemplate.REFUND_FAILED: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
     MessageTemplate.REFUND_LATE: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
-    MessageTemplate.REFUND_SETTLED: frozenset({"account_id", "closure_id", "amount", "currency"}),
+    MessageTemplate.REFUND_SETTLED: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
     MessageTemplate.REFUND_STARTED: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
 }
 _MUST_SAY: dict[MessageTemplate, frozenset[str]] = {

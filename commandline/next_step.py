@@ -40,8 +40,10 @@ def next_steps(document: StatusDocument) -> tuple[str, ...]:
             return (f"It ends by itself. Follow it: {STARTER} watch {account}",)
         case Stage.RESTORED | Stage.REFUSED | Stage.WITHDRAWN | Stage.EXPIRED:
             advice = (document.restart_advice,) if document.restart_advice else ()
-            return (*advice, f"Start again when it suits: {STARTER} close {account} --as USER --code CODE")
-        case Stage.DELETED | Stage.DORMANT:
+            return (*advice, f"Start again when it suits: {STARTER} plan {account}")
+        case Stage.DORMANT:
+            return (f"Use it again, or close it for good: {STARTER} plan {account}",)
+        case Stage.DELETED:
             return (f"Nothing is left to do. The evidence: {STARTER} audit {account} --verify",)
 
 

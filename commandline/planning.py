@@ -12,11 +12,12 @@ from closure.duration import format_duration
 from closure.errors import RefusalType, Refused
 from closure.lifecycle import Mode
 from closure.messages import ChecklistItem
-from closure.plan import Plan, make_plan, unrecoverable_ids
+from closure.plan import AccountPlan, Plan, make_plan, unrecoverable_ids
 from closure.policy import Policy
 from commandline.countdown import spoken_duration
 from commandline.installation import Installation
 from commandline.next_step import STARTER
+from commandline.proving import how_to_prove
 from commandline.rendering import bullet_list, checklist_tables, facts_table
 from commandline.terminal import Answer
 
@@ -70,12 +71,23 @@ def _text(
         parts.append(bullet_list("Would have to be agreed to", consents))
     if policy.advice:
         parts.append(bullet_list("Advice", policy.advice))
-    start = f"{STARTER} challenge {plan.account_id} --as USER --method {policy.identity.methods[0]}"
-    parts.append(bullet_list("Next", [f"Nothing was changed. To close the account: {start}"]))
+    close = f"{STARTER} close {plan.account_id} --as USER"
+    prove = how_to_prove(policy, plan.account_id, "USER")
+    parts.append(bullet_list("Next", [f"Nothing was changed. To close the account: {close}", prove]))
     return Group(*parts)
 
 
 def _effects(plan: Plan) -> list[str]:
+    effects = _account_effects(plan)
+    for each in plan.subaccounts:
+        effects.append(f"stop subaccount {each.account_id}")
+        effects += [f"{effect} of subaccount {each.account_id}" for effect in _account_effects(each)]
+    if plan.deletes_bindings:
+        effects.append("delete the bindings to third parties")
+    return effects or ["nothing beyond stopping the account"]
+
+
+def _account_effects(plan: AccountPlan) -> list[str]:
     currency = plan.currency
     effects = [f"release {', '.join(batch)}" for batch in plan.releases]
     effects += [f"cancel subscription {each}" for each in plan.cancellations]
@@ -88,9 +100,7 @@ def _effects(plan: Plan) -> list[str]:
         if amount is not None:
             effects.append(f"{label} {amount} {currency}")
     effects += [f"erase {each.store_id} ({each.store}, {each.objects} objects)" for each in plan.erasures]
-    if plan.deletes_bindings:
-        effects.append("delete the bindings to third parties")
-    return effects or ["nothing beyond stopping the account"]
+    return effects
 
 
 def _times(policy: Policy, plan: Plan) -> list[str]:
@@ -104,6 +114,8 @@ def _times(policy: Policy, plan: Plan) -> list[str]:
         times.append(
             f"silent period of {spoken_duration(plan.silent_period)} from {entering} after confirming"
         )
+    if plan.refund_total is not None and policy.refund is not None:
+        times.append(f"refund within {policy.refund.business_days} business days")
     if plan.retention > nothing:
         times.append(f"data is kept for {spoken_duration(plan.retention)} more, then deleted")
     else:

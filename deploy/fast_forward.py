@@ -16,6 +16,8 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 STANDSTILL: Final = timedelta(seconds=15)
 """A clock that has not moved for so long (wall clock) is held by something else than time."""
+DEADLINE: Final = timedelta(minutes=5)
+"""Of the wall clock: an activity that keeps failing has its pauses skipped one by one, and would do so for ever."""
 _LOOK_INTERVAL: Final = 0.5
 _NOTICEABLE: Final = timedelta(seconds=0.5)
 # The server's default stops a session silently at 200 skips; children would race ahead without the bound.
@@ -28,7 +30,7 @@ class Arrival(StrEnum):
     ARRIVED = "arrived"
     ENDED = "ended"
     HELD = "held"
-    """An activity or a child under way, and nothing else, holds the clock; it moves no further."""
+    """An activity or a child under way holds the clock, or keeps failing; it moves no further."""
     NO_WORKER = "no_worker"
     """A workflow task waits that nobody takes."""
 
@@ -59,12 +61,13 @@ async def fast_forward(client: Client, workflow_id: str, duration: timedelta) ->
     moving = asyncio.ensure_future(skipper.fast_forward(handle, duration))
     try:
         ahead, since = timedelta(), datetime.now(UTC)
+        began = since
         while not (await asyncio.wait({moving}, timeout=_LOOK_INTERVAL))[0]:
             description = await handle.describe()
             now = datetime.now(UTC)
             if (lead := _clock_of(description) - now) > ahead + _NOTICEABLE:
                 ahead, since = lead, now
-            elif now - since > STANDSTILL:
+            elif now - since > STANDSTILL or now - began > DEADLINE:
                 await _stop_skipping(client, workflow_id)
                 waits = description.raw_description.HasField("pending_workflow_task")
                 return Arrival.NO_WORKER if waits else Arrival.HELD

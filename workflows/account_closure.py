@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.closure_run import NO_INPUT, plan_refusal, refusal, stage_after
     from workflows.progress import ClosureProgress
 
+_OWED_NAMED = 5
 OPENING_TIME = timedelta(minutes=10)
 """A run that nobody sends the `close` update to ends after this."""
 
@@ -357,8 +358,10 @@ class AccountClosure(ClosureAftermath):
 
 
 def _owed_text(owed: tuple[ChecklistItem, ...]) -> str:
-    what = ", ".join(f"{item.item_id} {item.amount or ''} {item.currency or ''}".strip() for item in owed)
-    return f"newly found at the final check: {what}"
+    named = owed[:_OWED_NAMED]
+    what = ", ".join(f"{item.item_id} {item.amount or ''} {item.currency or ''}".strip() for item in named)
+    more = f" and {len(owed) - len(named)} more" if len(owed) > len(named) else ""
+    return f"newly found at the final check: {what}{more}"
 
 
 def _days(duration: timedelta) -> str:
