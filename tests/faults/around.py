@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
@@ -25,10 +25,8 @@ class Call:
         return "key" in (self.options or {}) or any(hasattr(argument, "key") for argument in self.arguments)
 
 
-class Around(Protocol):
-    async def __call__(self, call: Call, act: Act) -> object:
-        """Calls `act` or not, returns its answer or another, or raises."""
-        ...
+Around = Callable[[Call, Act], Awaitable[object]]
+"""Calls `act` or not, returns its answer or another, or raises."""
 
 
 def around_ports(platform: EmbeddedPlatform, around: Around) -> EmbeddedPlatform:

@@ -1,4 +1,4 @@
-"""The Temporal server dies by SIGKILL and comes back on the same ports: nothing is lost, nothing happens twice."""
+"""The Temporal server dies by SIGKILL and comes back on the same ports: nothing is lost or done twice."""
 
 import asyncio
 from collections.abc import AsyncIterator
