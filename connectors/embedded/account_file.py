@@ -150,7 +150,7 @@ class SubscriptionEntry(Model):
 
 
 class ThingEntry(Model):
-    """A domain or a filing: nothing but its id."""
+    """A domain, a filing or an API key: nothing but its id."""
 
     id: Id
 
@@ -170,11 +170,6 @@ class DataEntry(Model):
     id: Id
     store: Id
     objects: Annotated[StrictInt, Field(ge=0, le=_LARGEST_COUNT)]
-
-
-class ApiKeyEntry(Model):
-    id: Id
-    enabled: StrictBool = True
 
 
 class PaymentEntry(Model):
@@ -201,7 +196,7 @@ class AccountDescription(Model):
     relationships: tuple[RelationshipEntry, ...] = ()
     bindings: tuple[BindingEntry, ...] = ()
     data: tuple[DataEntry, ...] = ()
-    api_keys: tuple[ApiKeyEntry, ...] = ()
+    api_keys: tuple[ThingEntry, ...] = ()
     payments: tuple[PaymentEntry, ...] | None = None
     subaccounts: tuple[Id, ...] = ()
     usage_final_until: Moment | None = None

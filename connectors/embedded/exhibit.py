@@ -11,7 +11,6 @@ from closure.money import format_minor
 from connectors.embedded import tables
 from connectors.embedded.account_file import (
     AccountDescription,
-    ApiKeyEntry,
     BalanceEntry,
     BillEntry,
     BindingEntry,
@@ -36,9 +35,14 @@ class Session(Model):
     started_at: Instant
 
 
+class ApiKey(ThingEntry):
+    enabled: bool
+
+
 class ShownAccount(AccountDescription):
     """An account in the account file's shape, and what a file can't say. No passwords, no messages."""
 
+    api_keys: tuple[ApiKey, ...]
     access: Access
     parent: str | None
     stopped_at: Instant | None
@@ -126,7 +130,7 @@ async def _shown(connection: AsyncConnection, account: Account) -> ShownAccount:
         relationships=tuple(map(RelationshipEntry.model_validate, await rows(tables.relationships))),
         bindings=tuple(map(BindingEntry.model_validate, await rows(tables.bindings))),
         data=tuple(map(DataEntry.model_validate, await rows(tables.data_stores))),
-        api_keys=tuple(map(ApiKeyEntry.model_validate, await rows(tables.api_keys))),
+        api_keys=tuple(map(ApiKey.model_validate, await rows(tables.api_keys))),
         payments=tuple(map(PaymentEntry.model_validate, _with_amounts(await rows(tables.payments), account))),
         subaccounts=await _subaccounts(connection, account.account_id),
         usage_final_until=account.usage_final_until,

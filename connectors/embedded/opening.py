@@ -146,9 +146,9 @@ def _things(
         (tables.relationships, entry.relationships),
         (tables.bindings, entry.bindings),
         (tables.data_stores, entry.data),
-        (tables.api_keys, entry.api_keys),
     ):
         yield table, [owner | thing.model_dump() for thing in things]
+    yield tables.api_keys, [{**owner, "id": key.id, "enabled": True} for key in entry.api_keys]
 
 
 def _opening(entry: AccountEntry, payments: tuple[PaymentEntry, ...], time: datetime) -> Iterator[Movement]:

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHistory
+
 from tests.faults.aftermath import Aftermath, aftermath
 from tests.faults.fault_points import FaultPoint, Moment
 from tests.faults.processes import WorkerProcess, worker_process
@@ -46,6 +49,8 @@ class Undisturbed:
 
     points: tuple[FaultPoint, ...]
     aftermath: Aftermath
+    events: int
+    """Length of its history, without what fast-forwards wrote."""
 
     @property
     def called(self) -> Mapping[str, int]:
@@ -64,7 +69,16 @@ async def undisturbed(houses: HouseBuilder, scene: Scene, folder: Path) -> Undis
         process.terminate()
         assert await process.ended() == 0
         points = tuple(map(FaultPoint.parse, journal.read_text(encoding="utf-8").splitlines()))
-        return Undisturbed(points, await aftermath(closing))
+        return Undisturbed(points, await aftermath(closing), own_events(await closing.history()))
+
+
+def own_events(history: WorkflowHistory) -> int:
+    """Events without those that only a fast-forward writes."""
+    skipping = (
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
+    )
+    return sum(event.event_type not in skipping for event in history.events)
 
 
 async def struck(houses: HouseBuilder, scene: Scene, point: FaultPoint) -> Aftermath:

@@ -10,20 +10,16 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from connectors.embedded import EmbeddedPlatform
+from tests.faults.around import Act, Call
 
-Port = TypeVar("Port")
 _REPORTING_SECONDS = 0.02
 
 
@@ -53,21 +49,31 @@ class FaultPoint:
 
 
 class Fate:
-    """Counts moments, writes them down, and ends this process by SIGKILL at the chosen one."""
+    """Counts moments, writes them down, and sends this process a signal at the chosen one."""
 
-    def __init__(self, point: FaultPoint | None, journal: Path | None) -> None:
+    def __init__(
+        self, point: FaultPoint | None, journal: Path | None, blow: signal.Signals = signal.SIGKILL
+    ) -> None:
         self._point = point
         self._journal = journal
+        self._blow = blow
         self._seen: Counter[tuple[Moment, str]] = Counter()
+
+    async def around_port(self, call: Call, act: Act) -> object:
+        self.reach(Moment.BEFORE, call.name)
+        answer = await act()
+        self.reach(Moment.AFTER, call.name)
+        return answer
+
+    async def around_activity(self, call: Call, act: Act) -> object:
+        answer = await self.around_port(call, act)
+        if self._arrives(Moment.REPORTED, call.name):
+            asyncio.get_running_loop().call_later(_REPORTING_SECONDS, self._strike)
+        return answer
 
     def reach(self, moment: Moment, name: str) -> None:
         if self._arrives(moment, name):
-            strike()
-
-    def reach_soon(self, moment: Moment, name: str) -> None:
-        """As `reach`, a little later: what is under way goes on meanwhile."""
-        if self._arrives(moment, name):
-            asyncio.get_running_loop().call_later(_REPORTING_SECONDS, strike)
+            self._strike()
 
     def _arrives(self, moment: Moment, name: str) -> bool:
         self._seen[moment, name] += 1
@@ -75,43 +81,12 @@ class Fate:
         if self._journal is not None:
             with self._journal.open("a", encoding="utf-8") as journal:
                 journal.write(f"{here}\n")
-        if here != self._point:
-            return False
-        sys.stderr.write(f"struck at {here}\n")
+        return here == self._point
+
+    def _strike(self) -> None:
+        sys.stderr.write(f"{self._blow.name} at {self._point}\n")
         sys.stderr.flush()
-        return True
-
-
-def strike() -> None:
-    """SIGKILL to this very process: no handler, no clean-up, no last word."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def watched(platform: EmbeddedPlatform, fate: Fate) -> EmbeddedPlatform:
-    """The platform, each port's calls reported to `fate`, ports to come included."""
-    ports = {port.name: getattr(platform, port.name) for port in fields(platform)}
-    return replace(
-        platform, **{name: cast("Any", _WatchedPort(port, name, fate)) for name, port in ports.items()}
-    )
-
-
-class _WatchedPort:
-    def __init__(self, inner: object, name: str, fate: Fate) -> None:
-        self._inner = inner
-        self._name = name
-        self._fate = fate
-
-    def __getattr__(self, method: str) -> Callable[..., Awaitable[object]]:
-        act = cast("Callable[..., Awaitable[object]]", getattr(self._inner, method))
-
-        async def call(*arguments: object, **options: object) -> object:
-            name = f"{self._name}.{method}"
-            self._fate.reach(Moment.BEFORE, name)
-            result = await act(*arguments, **options)
-            self._fate.reach(Moment.AFTER, name)
-            return result
-
-        return call
+        os.kill(os.getpid(), self._blow)
 
 
 def watch_commits(engine: AsyncEngine, fate: Fate) -> None:
@@ -122,27 +97,3 @@ def watch_commits(engine: AsyncEngine, fate: Fate) -> None:
             fate.reach(Moment.BEFORE, "commit")
 
     event.listen(engine.sync_engine, "commit", before_commit)
-
-
-class WatchedActivities(Interceptor):
-    """Reports every activity's begin, end and result to `fate`."""
-
-    def __init__(self, fate: Fate) -> None:
-        self._fate = fate
-
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _WatchedActivity(super().intercept_activity(next), self._fate)
-
-
-class _WatchedActivity(ActivityInboundInterceptor):
-    def __init__(self, next: ActivityInboundInterceptor, fate: Fate) -> None:
-        super().__init__(next)
-        self._fate = fate
-
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: ANN401 - the SDK's signature
-        name = input.fn.__name__
-        self._fate.reach(Moment.BEFORE, name)
-        result = await super().execute_activity(input)
-        self._fate.reach(Moment.AFTER, name)
-        self._fate.reach_soon(Moment.REPORTED, name)
-        return result

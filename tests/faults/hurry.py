@@ -38,6 +38,13 @@ def hurried(client: Client, *interceptors: Interceptor) -> Client:
     return Client(**config)
 
 
+def with_worker_interceptors(client: Client, *interceptors: Interceptor) -> Client:
+    """A client whose workers have these interceptors."""
+    config = client.config()
+    config["plugins"] = [SimplePlugin("interceptors", interceptors=interceptors)]
+    return Client(**config)
+
+
 class _HurriedWorkers(SimplePlugin):
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         config = super().configure_worker(config)

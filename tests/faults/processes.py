@@ -6,6 +6,7 @@ They are forked from one process that has imported the program already: a start 
 import asyncio
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 from tests.faults.fault_points import FaultPoint
-from tests.faults.stricken_worker import JOURNAL, POINT, work
+from tests.faults.stricken_worker import BLOW, JOURNAL, POINT, work
 from tests.workflows.house import House, database_url
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ async def worker_process(
     *,
     point: FaultPoint | None = None,
     journal: Path | None = None,
-    settings: Mapping[str, str] | None = None,
+    blow: signal.Signals = signal.SIGKILL,
 ) -> AsyncIterator[WorkerProcess]:
     """Starts one, to be struck at `point`; afterwards it is killed if it still runs."""
     log = house.database.with_suffix(".log")
@@ -59,9 +60,8 @@ async def worker_process(
         "CLOSURE_POLICY_DIR": str(PROJECT / "policies"),
         "CLOSURE_TASK_QUEUE": house.task_queue,
         "CLOSURE_LOG_FORMAT": "json",
-        **({POINT: str(point)} if point else {}),
+        **({POINT: str(point), BLOW: blow.name} if point else {}),
         **({JOURNAL: str(journal)} if journal else {}),
-        **(settings or {}),
     }
     process = _context().Process(target=_work, args=(environment, log), daemon=True)
     await asyncio.to_thread(process.start)

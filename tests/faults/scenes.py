@@ -1,6 +1,6 @@
 """The closures that are struck: accounts in which everything happens, carried to each outcome."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,9 @@ PATIENCES = 2
 _BEYOND = timedelta(seconds=30)
 
 
+Step = Callable[[], Coroutine[None, None, None]]
+
+
 @dataclass(frozen=True)
 class Scene:
     """One story. `uncalled` are the port methods that it has no use for."""
@@ -41,17 +44,55 @@ class Scene:
         return await house.account(**self.account)
 
 
+class Customer:
+    """The customer's and the clock's part of a closure, step by step."""
+
+    def __init__(self, closing: Closing) -> None:
+        self._closing = closing
+        self._proof_id: str | None = None
+        self._plan_hash: str | None = None
+
+    def steps(self) -> list[Step]:
+        """In order; the last is over at the end of the silent period, and not later."""
+        return [self.close, self.renounce, self.confirm, self.enter, self.end_silence]
+
+    async def close(self) -> None:
+        self._proof_id = self._proof_id or await self._closing.prove()
+        document = await insist(lambda: self._closing.close(proof_id=self._proof_id))
+        assert document.stage is Stage.BLOCKED, document
+
+    async def renounce(self) -> None:
+        request = RenounceRequest(actor="u-1", all=True, accept_risk=True)
+        document = await insist(lambda: self._closing.update("renounce", request, update_id="renounce"))
+        assert document.stage is Stage.READY, document
+        self._plan_hash = document.plan_hash
+
+    async def confirm(self) -> None:
+        await insist(lambda: self._closing.confirm(plan_hash=self._plan_hash, update_id="confirm"))
+
+    async def enter(self) -> None:
+        await self._closing.fast_forward(self._closing.policy.entering_duration + _BEYOND)
+        await self._closing.until(Stage.SILENT, within=PATIENCE)
+
+    async def end_silence(self) -> None:
+        silent_until = (await self._closing.status()).silent_until
+        assert silent_until is not None
+        await self._closing.fast_forward_to(silent_until + _BEYOND)
+
+
 async def delete(closing: Closing) -> None:
-    """The customer's and the clock's part of a closure that ends in deletion."""
-    await _be_silent(closing)
-    await _end_silence(closing)
+    """Carries a closure to its deletion."""
+    for step in Customer(closing).steps():
+        await step()
 
 
 async def restore(closing: Closing) -> None:
     """As `delete`, but usage of before turns up as a bill."""
-    await _be_silent(closing)
+    *steps, end_silence = Customer(closing).steps()
+    for step in steps:
+        await step()
     await closing.bill_late_usage()
-    await _end_silence(closing)
+    await end_silence()
 
 
 async def insist(act: Callable[[], Awaitable[StatusDocument]]) -> StatusDocument:
@@ -62,25 +103,6 @@ async def insist(act: Callable[[], Awaitable[StatusDocument]]) -> StatusDocument
         except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError):
             continue
     return await act()
-
-
-async def _be_silent(closing: Closing) -> None:
-    proof_id = await closing.prove()
-    document = await insist(lambda: closing.close(proof_id=proof_id))
-    assert document.stage is Stage.BLOCKED, document
-    renounce = RenounceRequest(actor="u-1", all=True, accept_risk=True)
-    document = await insist(lambda: closing.update("renounce", renounce, update_id="renounce"))
-    assert document.stage is Stage.READY, document
-    plan_hash = document.plan_hash
-    await insist(lambda: closing.confirm(plan_hash=plan_hash, update_id="confirm"))
-    await closing.fast_forward(closing.policy.entering_duration + _BEYOND)
-    await closing.until(Stage.SILENT, within=PATIENCE)
-
-
-async def _end_silence(closing: Closing) -> None:
-    silent_until = (await closing.status()).silent_until
-    assert silent_until is not None
-    await closing.fast_forward_to(silent_until + _BEYOND)
 
 
 def _account(cash: str) -> dict[str, object]:

@@ -1,10 +1,11 @@
 """`worker.py` as it is, but for the ports, activities and commits that are watched by a fate.
 
-Has `worker.py`'s settings, and ``FAULT_POINT`` (where to end by SIGKILL) and ``FAULT_JOURNAL`` (a file for
-every moment that comes).
+Has `worker.py`'s settings, and ``FAULT_POINT`` (where it is struck), ``FAULT_BLOW`` (the signal, SIGKILL if
+absent) and ``FAULT_JOURNAL`` (a file for every moment that comes).
 """
 
 import os
+import signal
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,10 +15,12 @@ from temporalio.worker import Worker
 import worker
 from closure.policy import Policy
 from connectors.embedded import EmbeddedPlatform
-from tests.faults.fault_points import Fate, FaultPoint, WatchedActivities, watch_commits, watched
+from tests.faults.around import AroundActivities, around_ports
+from tests.faults.fault_points import Fate, FaultPoint, watch_commits
 from tests.faults.hurry import hurried
 
 POINT = "FAULT_POINT"
+BLOW = "FAULT_BLOW"
 JOURNAL = "FAULT_JOURNAL"
 
 _build_worker = worker.build_worker
@@ -28,11 +31,18 @@ def build_stricken_worker(
 ) -> Worker:
     """In the place of `worker.build_worker`."""
     point, journal = os.environ.get(POINT), os.environ.get(JOURNAL)
-    fate = Fate(FaultPoint.parse(point) if point else None, Path(journal) if journal else None)
+    fate = Fate(
+        FaultPoint.parse(point) if point else None,
+        Path(journal) if journal else None,
+        signal.Signals[os.environ.get(BLOW, "SIGKILL")],
+    )
     watch_commits(engine, fate)
-    platform = watched(EmbeddedPlatform.connect(engine), fate)
     return _build_worker(
-        hurried(client, WatchedActivities(fate)), engine, policies, task_queue, platform=platform
+        hurried(client, AroundActivities(fate.around_activity)),
+        engine,
+        policies,
+        task_queue,
+        platform=around_ports(EmbeddedPlatform.connect(engine), fate.around_port),
     )
 
 

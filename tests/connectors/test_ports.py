@@ -1,0 +1,349 @@
+"""The ports of the embedded platform, as activities use them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from closure.accounts import Access, Channel, DataStore, RelationshipRole, RelationshipType
+from closure.errors import RefusalType, Refused
+from closure.money import Money
+from connectors.embedded import EmbeddedPlatform, tables
+from connectors.embedded.effects import KeyReused
+from connectors.embedded.exhibit import read_outbox
+from connectors.ports import OutgoingMessage
+from tests.connectors.samples import NOON, Json, account, bring_to, count, everything, ledger_sum, load, show
+
+ROLE = "AliyunServiceRoleForAccountDeletion"
+FULL: Json = {
+    "balance": {"cash": "200.00", "promo": "15.00"},
+    "bills": [{"id": "b-1", "amount": "18.20", "status": "unpaid"}],
+    "resources": [
+        {"id": "vpc", "product": "vpc", "renounceable": True},
+        {"id": "vm", "product": "ecs", "depends_on": ["vpc"]},
+    ],
+    "subscriptions": [{"id": "s-1", "product": "rds", "expires_at": "2027-03-01T00:00:00Z"}],
+    "domains": [{"id": "example.com"}],
+    "icp_filings": [{"id": "icp-1"}],
+    "relationships": [{"id": "r-1", "type": "resource-directory", "role": "administrator"}],
+    "bindings": [{"id": "bind-1", "third_party": "github"}, {"id": "bind-2", "third_party": "gitlab"}],
+    "data": [{"id": "oss-1", "store": "object-storage", "objects": 1200}],
+    "api_keys": [{"id": "k-1"}],
+}
+
+
+def usd(text: str) -> Money:
+    return Money.parse(text, "USD")
+
+
+def message(key: str = "m-1", **changes: object) -> OutgoingMessage:
+    values: Json = {
+        "key": key,
+        "account_id": "a-1",
+        "channel": Channel.EMAIL,
+        "template": "closure_restored",
+        "bodies": {"en": "Hello", "zh": "你好"},
+        "time": NOON,
+    }
+    return OutgoingMessage.model_validate({**values, **changes})
+
+
+async def refusal(awaitable: Awaitable[object]) -> RefusalType:
+    with pytest.raises(Refused) as refused:
+        await awaitable
+    return refused.value.type
+
+
+Effect = Callable[[EmbeddedPlatform, str], Awaitable[object]]
+EFFECTS: dict[str, Effect] = {
+    "forfeit": lambda p, key: p.billing.forfeit(
+        "a-1", cash=usd("10.00"), promo=usd("1.00"), key=key, time=NOON
+    ),
+    "release": lambda p, key: p.inventory.release_resource("a-1", "vm", key=key),
+    "cancel": lambda p, key: p.inventory.cancel_subscription("a-1", "s-1", key=key),
+    "stop": lambda p, key: p.access.stop("a-1", key=key, time=NOON),
+    "create role": lambda p, key: p.access.create_service_role("a-1", ROLE, key=key),
+    "delete bindings": lambda p, key: p.access.delete_bindings("a-1", key=key),
+    "erase": lambda p, key: p.data_stores.erase("a-1", "oss-1", key=key),
+    "close": lambda p, key: p.access.close("a-1", key=key, time=NOON),
+    "send": lambda p, key: p.messages.send(message(key)),
+}
+effects = pytest.mark.parametrize("effect", EFFECTS)
+
+
+@effects
+async def test_an_effect_happens_once_for_its_key(
+    engine: AsyncEngine, platform: EmbeddedPlatform, effect: str
+) -> None:
+    await load(engine, account(**FULL))
+    before = await everything(engine)
+    first = await EFFECTS[effect](platform, "key")
+    after = await everything(engine)
+    assert after != before
+    assert await EFFECTS[effect](platform, "key") == first
+    assert await everything(engine) == after
+    assert await ledger_sum(engine) == 0
+
+
+@effects
+async def test_an_effect_on_an_unknown_account_is_refused(platform: EmbeddedPlatform, effect: str) -> None:
+    assert await refusal(EFFECTS[effect](platform, "key")) is RefusalType.ACCOUNT_NOT_FOUND
+
+
+async def test_a_key_belongs_to_one_effect(engine: AsyncEngine, platform: EmbeddedPlatform) -> None:
+    await load(engine, account(**FULL), account("other", api_keys=[{"id": "k-1"}]))
+    await platform.access.stop("a-1", key="key", time=NOON)
+    with pytest.raises(KeyReused):
+        await platform.access.delete_bindings("a-1", key="key")
+    with pytest.raises(KeyReused):
+        await platform.access.stop("other", key="key", time=NOON)
+    assert (await show(engine, "other")).access is Access.OPEN
+    assert len((await show(engine)).bindings) == 2
+
+
+async def test_reads_say_what_was_loaded(engine: AsyncEngine, platform: EmbeddedPlatform) -> None:
+    await load(engine, account(**FULL))
+    profile = await platform.directory.profile("a-1")
+    assert (profile.provider, profile.kind, profile.currency) == ("alibaba-cloud", "standard", "USD")
+    assert await platform.directory.role_of("a-1", "u-1") == "main"
+    assert await platform.directory.role_of("a-1", "nobody") is None
+    assert await platform.directory.has_channel("a-1", "u-1", Channel.SMS)
+    assert not await platform.directory.has_channel("a-1", "u-2", Channel.SMS)
+    assert not await platform.directory.has_channel("a-1", "nobody", Channel.EMAIL)
+    (relationship,) = await platform.directory.relationships("a-1")
+    assert relationship.type is RelationshipType.RESOURCE_DIRECTORY
+    assert relationship.role is RelationshipRole.ADMINISTRATOR
+    inventory = await platform.inventory.inventory("a-1")
+    assert [(each.resource_id, each.depends_on) for each in inventory.resources] == [
+        ("vm", ("vpc",)),
+        ("vpc", ()),
+    ]
+    assert (inventory.domains, inventory.icp_filings) == (("example.com",), ("icp-1",))
+    store = DataStore(store_id="oss-1", store="object-storage", objects=1200)
+    assert await platform.data_stores.stores("a-1") == (store,)
+
+
+async def test_reads_of_an_unknown_account_are_refused(platform: EmbeddedPlatform) -> None:
+    for read in (
+        platform.directory.profile("nobody"),
+        platform.directory.role_of("nobody", "u-1"),
+        platform.directory.has_channel("nobody", "u-1", Channel.EMAIL),
+        platform.directory.relationships("nobody"),
+        platform.billing.statement("nobody"),
+        platform.inventory.inventory("nobody"),
+        platform.data_stores.stores("nobody"),
+        platform.data_stores.remaining_objects("nobody", "oss-1"),
+    ):
+        assert await refusal(read) is RefusalType.ACCOUNT_NOT_FOUND
+
+
+async def test_resources_go_in_the_order_of_their_dependencies(
+    engine: AsyncEngine, platform: EmbeddedPlatform
+) -> None:
+    await load(engine, account(**FULL))
+    early = platform.inventory.release_resource("a-1", "vpc", key="early")
+    assert await refusal(early) is RefusalType.THING_NOT_ALLOWED
+    await platform.inventory.release_resource("a-1", "vm", key="vm")
+    assert await count(engine, tables.resource_dependencies) == 0, "its dependencies go with it"
+    # A refused effect has not happened: the same key may be tried again.
+    await platform.inventory.release_resource("a-1", "vpc", key="early")
+    assert (await platform.inventory.inventory("a-1")).resources == ()
+
+
+async def test_already_gone_is_success(engine: AsyncEngine, platform: EmbeddedPlatform) -> None:
+    await load(engine, account())
+    await platform.inventory.release_resource("a-1", "gone", key="1")
+    await platform.inventory.cancel_subscription("a-1", "gone", key="2")
+    await platform.data_stores.erase("a-1", "gone", key="3")
+    await platform.access.delete_service_role("a-1", ROLE, key="4")
+    assert await platform.data_stores.remaining_objects("a-1", "gone") == 0
+
+
+async def test_data_is_erased_when_a_read_finds_nothing(
+    engine: AsyncEngine, platform: EmbeddedPlatform
+) -> None:
+    await load(engine, account(**FULL))
+    assert await platform.data_stores.remaining_objects("a-1", "oss-1") == 1200
+    await platform.data_stores.erase("a-1", "oss-1", key="erase")
+    assert await platform.data_stores.remaining_objects("a-1", "oss-1") == 0
+    assert await platform.data_stores.stores("a-1") == ()
+
+
+@pytest.mark.parametrize(("cash", "promo"), [("200.00", "15.00"), ("0.00", "15.00"), ("0.01", "0.00")])
+async def test_forfeits_leave_the_rest(
+    engine: AsyncEngine, platform: EmbeddedPlatform, cash: str, promo: str
+) -> None:
+    """A3."""
+    await load(engine, account(**FULL))
+    await platform.billing.forfeit("a-1", cash=usd(cash), promo=usd(promo), key="k", time=NOON)
+    statement = await platform.billing.statement("a-1")
+    assert (statement.cash, statement.promo) == (usd("200.00") - usd(cash), usd("15.00") - usd(promo))
+    assert await ledger_sum(engine) == 0
+
+
+@pytest.mark.parametrize(
+    ("cash", "promo", "type"),
+    [
+        (usd("200.01"), usd("0"), RefusalType.THING_NOT_ALLOWED),
+        (usd("200.00"), usd("15.01"), RefusalType.THING_NOT_ALLOWED),
+        (usd("-1"), usd("0"), RefusalType.MALFORMED_INPUT),
+        (Money.parse("1", "JPY"), usd("0"), RefusalType.MALFORMED_INPUT),
+    ],
+)
+async def test_never_more_is_forfeited_than_is_there(
+    engine: AsyncEngine, platform: EmbeddedPlatform, cash: Money, promo: Money, type: RefusalType
+) -> None:
+    await load(engine, account(**FULL))
+    before = await everything(engine)
+    forfeit = platform.billing.forfeit("a-1", cash=cash, promo=promo, key="k", time=NOON)
+    assert await refusal(forfeit) is type
+    assert await everything(engine) == before
+
+
+async def test_a_debt_is_voided_but_never_more_than_it(
+    engine: AsyncEngine, platform: EmbeddedPlatform
+) -> None:
+    """A4."""
+    await load(engine, account(balance={"cash": "-9.99"}))
+    more = platform.billing.void_debt("a-1", debt=usd("10.00"), key="more", time=NOON)
+    assert await refusal(more) is RefusalType.THING_NOT_ALLOWED
+    await platform.billing.void_debt("a-1", debt=usd("9.99"), key="debt", time=NOON)
+    await platform.billing.void_debt("a-1", debt=usd("9.99"), key="debt", time=NOON)
+    assert (await platform.billing.statement("a-1")).cash == usd("0")
+    assert await ledger_sum(engine) == 0
+
+
+async def test_stopping_ends_sessions_and_disables_keys(
+    engine: AsyncEngine, platform: EmbeddedPlatform
+) -> None:
+    """A18, T4."""
+    await load(engine, account(**FULL))
+    assert await platform.access.stop("a-1", key="stop", time=NOON) == NOON
+    later = NOON + timedelta(days=1)
+    assert await platform.access.stop("a-1", key="again", time=later) == NOON, "the first call's time"
+    shown = await show(engine)
+    assert (shown.access, shown.stopped_at, shown.sessions) == (Access.CLOSURE_STATUS_ONLY, NOON, ())
+    assert [key.enabled for key in shown.api_keys] == [False]
+
+
+async def test_reopening_brings_access_back_but_no_sessions(
+    engine: AsyncEngine, platform: EmbeddedPlatform
+) -> None:
+    """A23."""
+    await load(engine, account(**FULL))
+    await platform.access.stop("a-1", key="stop", time=NOON)
+    await platform.access.create_service_role("a-1", ROLE, key="role")
+    assert (await show(engine)).service_roles == (ROLE,)
+    await platform.access.reopen("a-1", key="reopen", time=NOON)
+    await platform.access.delete_service_role("a-1", ROLE, key="no role")
+    shown = await show(engine)
+    assert (shown.access, shown.stopped_at, shown.sessions, shown.service_roles) == (
+        Access.OPEN, None, (), (),
+    )  # fmt: skip
+    assert [key.enabled for key in shown.api_keys] == [True]
+    later = NOON + timedelta(days=1)
+    assert await platform.access.stop("a-1", key="second stop", time=later) == later
+
+
+async def test_bindings_are_deleted_and_counted(engine: AsyncEngine, platform: EmbeddedPlatform) -> None:
+    """A25."""
+    await load(engine, account(**FULL), account("other", bindings=FULL["bindings"]))
+    assert await platform.access.delete_bindings("a-1", key="k") == 2
+    assert await platform.access.delete_bindings("a-1", key="k") == 2, "what this key deleted"
+    assert await platform.access.delete_bindings("a-1", key="l") == 0
+    assert len((await show(engine, "other")).bindings) == 2
+
+
+async def test_what_is_left_of_a_closed_account(engine: AsyncEngine, platform: EmbeddedPlatform) -> None:
+    """A22: closed for good, without contact details; the ledger stays."""
+    await load(engine, account(**FULL))
+    await bring_to(platform, Access.CLOSED)
+    shown = (await show(engine)).model_dump()
+    left = {name: value for name, value in shown.items() if value not in ((), None)}
+    assert left == {
+        "id": "a-1",
+        "provider": "alibaba-cloud",
+        "kind": "standard",
+        "currency": "USD",
+        "balance": {"cash": "200.00", "promo": "15.00"},
+        "access": Access.CLOSED,
+        "stopped_at": NOON,
+        "closed_at": NOON,
+    }
+    assert await count(engine, tables.logins) == 0
+    for secret in ("example.com", "+15550100"):
+        assert secret not in str(await everything(engine))
+    assert await refusal(platform.access.stop("a-1", key="x", time=NOON)) is RefusalType.ACCOUNT_CLOSED
+    assert await refusal(platform.access.reopen("a-1", key="y", time=NOON)) is RefusalType.ACCOUNT_CLOSED
+
+
+async def test_closing_blanks_messages_but_keeps_that_they_were_sent(
+    engine: AsyncEngine, platform: EmbeddedPlatform
+) -> None:
+    await load(engine, account(), account("other"))
+    await platform.messages.send(message())
+    await platform.messages.send(message("m-2", account_id="other"))
+    await bring_to(platform, Access.CLOSED)
+    sent = await read_outbox(engine, "a-1")
+    assert [(each.template, each.channel, each.body) for each in sent] == [
+        ("closure_restored", Channel.EMAIL, "")
+    ] * 2
+    assert [each.body for each in await read_outbox(engine, "other")] == ["Hello", "你好"]
+
+
+async def test_a_persons_login_survives_and_other_accounts_are_untouched(
+    engine: AsyncEngine, platform: EmbeddedPlatform
+) -> None:
+    """A25, T7."""
+    olga = {"id": "o", "role": "main", "login": "olga", "password": "correct horse"}
+    await load(
+        engine, account(users=[olga, {"id": "u", "role": "ram"}]), account("other", users=[olga], **FULL)
+    )
+    neighbour = await show(engine, "other")
+    await bring_to(platform, Access.CLOSED)
+    assert [row["login"] for row in (await everything(engine))["platform_logins"]] == ["olga"]
+    assert await show(engine, "other") == neighbour
+    await bring_to(platform, Access.CLOSED, "other")
+    (login,) = (await everything(engine))["platform_logins"]
+    assert login["login"] == "olga", "it can open a new account"
+    assert login["password_hash"]
+    await load(engine, account("new", users=[{**olga, "password": None}]))
+    assert [user.login for user in (await show(engine, "new")).users] == ["olga"]
+
+
+@pytest.mark.parametrize(
+    ("language", "bodies", "chosen"),
+    [
+        ("zh-CN", {"en": "e", "zh": "z", "zh-CN": "c"}, "zh-CN"),
+        ("zh-cn", {"en": "e", "zh-CN": "c"}, "zh-CN"),
+        ("zh-TW", {"en": "e", "zh": "z"}, "zh"),
+        ("fr", {"en": "e", "zh": "z"}, "en"),
+        ("fr", {"de": "d", "zh": "z"}, "de"),
+    ],
+)
+async def test_a_message_is_in_the_readers_language(
+    engine: AsyncEngine, platform: EmbeddedPlatform, language: str, bodies: dict[str, str], chosen: str
+) -> None:
+    """A24."""
+    user = {"id": "u", "role": "main", "email": "u@example.com", "language": language}
+    await load(engine, account(users=[user]))
+    await platform.messages.send(message(bodies=bodies))
+    (sent,) = await read_outbox(engine, "a-1")
+    assert (sent.language, sent.body) == (chosen, bodies[chosen])
+
+
+async def test_a_message_goes_to_those_who_are_meant_and_have_an_address(
+    engine: AsyncEngine, platform: EmbeddedPlatform
+) -> None:
+    await load(engine, account())
+    assert await platform.messages.send(message("all")) == 2
+    assert await platform.messages.send(message("texts", channel=Channel.SMS)) == 1
+    assert await platform.messages.send(message("role", roles=("ram",))) == 1
+    assert await platform.messages.send(message("one", user_id="u-1")) == 1
+    assert await platform.messages.send(message("nobody", roles=("partner",))) == 0
+    assert [each.id for each in await read_outbox(engine, "a-1")] == [1, 2, 3, 4, 5]
+
+
+async def test_the_outbox_of_an_unknown_account(engine: AsyncEngine) -> None:
+    assert await refusal(read_outbox(engine, "nobody")) is RefusalType.ACCOUNT_NOT_FOUND
