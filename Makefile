@@ -6,9 +6,8 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && exit; \
 	done; echo python3)
 VENV_PYTHON := .venv/bin/python
-# Packages whose imports are all here; the others join with the parts that they wait for.
-TYPED := closure database records deploy settings.py log_output.py
-LINTED := database records deploy settings.py log_output.py activities workflows worker.py
+TYPED := activities benchmarks closure commandline connectors database deploy records workflows \
+	log_output.py settings.py starter.py worker.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup server demo test up down lint bench lock clean
@@ -43,7 +42,7 @@ down: setup
 	@$(VENV_PYTHON) -m deploy.down
 
 lint: setup
-	$(VENV_PYTHON) -m ruff check $(LINTED)
+	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy --strict $(TYPED)
 

@@ -51,7 +51,7 @@ SIGN_OF_LIFE_AGE = timedelta(seconds=30)
 SEARCH_ATTRIBUTES_DEADLINE = timedelta(seconds=10)
 # More at once on two busy cores would trip the SDK's two-second deadlock detector.
 WORKFLOW_TASKS = 20
-PASSED_THROUGH = ("pydantic", "closure", "records", "connectors", "activities", "pycountry", "babel")
+PASSED_THROUGH = ("pydantic", "closure", "records", "connectors", "activities", "pycountry")
 
 STARTING_FAULTS = (
     BadInput,

@@ -184,6 +184,7 @@ class SubaccountStep(WireModel):
     """One step in deleting a subaccount; also the child workflow's input. `time` is the owner's clock."""
 
     owner_closure_id: str
+    plan_hash: str | None = None
     account_id: str
     time: Instant
     details: dict[str, JsonValue] = Field(default_factory=dict)

@@ -17,7 +17,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 STANDSTILL: Final = timedelta(seconds=15)
 """A clock that has not moved for so long (wall clock) is held by something else than time."""
 DEADLINE: Final = timedelta(minutes=5)
-"""Of the wall clock: an activity that keeps failing has its pauses skipped one by one, and would do so for ever."""
+"""Of the wall clock: an activity that keeps failing has its pauses skipped one by one, for ever."""
 _LOOK_INTERVAL: Final = 0.5
 _NOTICEABLE: Final = timedelta(seconds=0.5)
 # The server's default stops a session silently at 200 skips; children would race ahead without the bound.

@@ -243,6 +243,7 @@ class ClosureAftermath(ClosureRun):
                     SubaccountDeletion.run,
                     SubaccountStep(
                         owner_closure_id=self._document.closure_id,
+                        plan_hash=self._document.plan_hash,
                         account_id=account_id,
                         time=workflow.now(),
                     ),

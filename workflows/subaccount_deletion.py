@@ -41,8 +41,9 @@ class SubaccountDeletion:
         erased = await attempt_or_fail(
             ErasureActivities.erase_data,
             Effect(
-                closure_id=closure_id,
+                closure_id=step.owner_closure_id,
                 account_id=step.account_id,
+                plan_hash=step.plan_hash,
                 key=f"{closure_id}/erase",
                 time=step.time,
             ),

@@ -39,7 +39,7 @@ class Weather:
     """What goes wrong from now on, and what was done so far."""
 
     unreadable: set[str] = field(default_factory=set)
-    """What raises: billing, inventory, relationships, data_stores, subaccounts, refunds, or `store S of A`."""
+    """Of: billing, inventory, relationships, data_stores, subaccounts, refunds, `store S of A`."""
     watermark: Callable[[], datetime] | None = None
     """The metering watermark, in place of the platform's."""
     lag: int = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.enums.v1 import EventType as HistoryEventType
@@ -374,12 +375,11 @@ class Closing:
 
 async def refusal(act: Awaitable[object]) -> ApplicationError:
     """The rule's "no" with which an update ends; anything else is an error."""
-    try:
-        answer = await act
-    except WorkflowUpdateFailedError as error:
-        assert isinstance(error.cause, ApplicationError), error.cause
-        return error.cause
-    raise AssertionError(f"was not refused: {answer!r}")
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await act
+    cause = refused.value.cause
+    assert isinstance(cause, ApplicationError), cause
+    return cause
 
 
 class HouseBuilder:

@@ -155,18 +155,18 @@ async def test_a12_a_proof_for_another_account_does_not_help_confirming(house: H
 async def test_confirming_before_the_first_survey_is_refused(house: House) -> None:
     closing = await house.account()
     request = ConfirmRequest(actor="u-1", reason="now")
+    await house.client.start_workflow(
+        "AccountClosure",
+        {
+            "closure_id": closing.closure_id,
+            "account_id": closing.account_id,
+            "provider": closing.provider,
+            "policy": closing.provider,
+        },
+        id=closing.workflow_id,
+        task_queue=house.task_queue,
+    )
     with pytest.raises(WorkflowUpdateFailedError):
-        await house.client.start_workflow(
-            "AccountClosure",
-            {
-                "closure_id": closing.closure_id,
-                "account_id": closing.account_id,
-                "provider": closing.provider,
-                "policy": closing.provider,
-            },
-            id=closing.workflow_id,
-            task_queue=house.task_queue,
-        )
         await closing.update("confirm", request)
     await closing.handle.terminate()
 
