@@ -6,7 +6,7 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && exit; \
 	done; echo python3)
 VENV_PYTHON := .venv/bin/python
-TYPED := activities benchmarks closure commandline connectors database deploy records workflows \
+TYPED := activities benchmarks closure commandline connectors database deploy keys records workflows \
 	log_output.py settings.py starter.py worker.py
 
 .DEFAULT_GOAL := help

@@ -22,5 +22,7 @@ class Settings(BaseSettings):
     policy_dir: Path = Path("policies")
     task_queue: str = "account-closure"
     log_format: LogFormat | None = None
+    signing_key_file: Path = Path(".closure/keys/signing.pem")
+    """Ed25519 key for certificates and anchors; made on first use where there is none."""
     health_file: Path | None = None
     """Where a worker leaves a sign of life every few seconds, for ``worker.py --healthcheck``."""
