@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from activities.subaccounts import SubaccountActivities
     from closure.lifecycle import Stage
-    from closure.messages import RefundState
+    from closure.messages import KEPT_AFTER_DELETION, RefundState
     from closure.notices import spoken_moment
     from records.entries import EventType
     from workflows.calls import act, attempt, quickly
@@ -99,7 +99,13 @@ class ClosureAftermath(ClosureRun):
             self._effect("close"),
             summary="Remove the role, contacts and the account",
         )
-        await self._step(EventType.DELETED, Stage.DELETED)
+        # The record forgets the person in this step; the closure's last answer says no more than the record.
+        forgetting = {
+            name: value
+            for name, value in self._document.without_personal_data()
+            if name not in KEPT_AFTER_DELETION
+        }
+        await self._step(EventType.DELETED, Stage.DELETED, forgetting)
 
     async def _await_what_is_held_up(self) -> None:
         """Complete only when the refund has arrived and every subaccount is gone, too (T5, T10)."""
