@@ -83,6 +83,8 @@ class Effect(WireModel):
     closure_id: str
     account_id: str
     plan_hash: str | None = None
+    retained_stores: tuple[str, ...] = ()
+    """Ids of the data stores that the account's end leaves where they are."""
     key: str
     time: Instant
 
@@ -130,13 +132,32 @@ class BillingVerdict(WireModel):
 
 class ErasedStore(WireModel):
     store_id: str
+    store: str = ""
     objects_found: int
 
 
+class RetainedStore(WireModel):
+    """Not erased: the policy's retention class `retained_as` keeps it."""
+
+    store_id: str
+    store: str
+    objects: int
+    retained_as: str
+
+
 class Erased(WireModel):
-    """Every store was read again after its erasure and found empty."""
+    """Every store of `stores` was read again after its erasure and found empty."""
 
     stores: tuple[ErasedStore, ...] = ()
+    retained: tuple[RetainedStore, ...] = ()
+
+    @property
+    def evidence(self) -> dict[str, JsonValue]:
+        """Details of the audit event."""
+        evidence: dict[str, JsonValue] = {"stores": [each.model_dump() for each in self.stores]}
+        if self.retained:
+            evidence["retained"] = [each.model_dump() for each in self.retained]
+        return evidence
 
 
 class Notice(WireModel):
@@ -186,6 +207,7 @@ class SubaccountStep(WireModel):
     owner_closure_id: str
     plan_hash: str | None = None
     account_id: str
+    retained_stores: tuple[str, ...] = ()
     time: Instant
     details: dict[str, JsonValue] = Field(default_factory=dict)
 

@@ -59,7 +59,12 @@ class SubaccountActivities:
     async def finish_subaccount_deletion(self, step: SubaccountStep) -> None:
         """Deletes its bindings and the account itself, and records that."""
         await self._access.delete_bindings(step.account_id, key=f"{self._key(step)}/bindings")
-        await self._access.close(step.account_id, key=f"{self._key(step)}/close", time=step.time)
+        await self._access.close(
+            step.account_id,
+            key=f"{self._key(step)}/close",
+            time=step.time,
+            retained_stores=step.retained_stores,
+        )
         await self._write(step, EventType.DELETED, Stage.DELETING, Stage.DELETED)
 
     async def _open(self, step: SubaccountStep) -> None:

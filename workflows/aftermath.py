@@ -8,8 +8,6 @@ from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import JsonValue
-
     from activities.access import AccessActivities
     from activities.erasure import ErasureActivities
     from activities.refunds import RefundActivities
@@ -86,9 +84,9 @@ class ClosureAftermath(ClosureRun):
             erased = await act(
                 ErasureActivities.erase_data, self._effect("erase"), summary="Erase data stores and verify"
             )
-            stores: list[JsonValue] = [store.model_dump() for store in erased.stores]
-            await self._note(EventType.DATA_ERASED, {"stores": stores})
-            self._update({"erased": True})
+            await self._note(EventType.DATA_ERASED, erased.evidence)
+            retained = tuple(store.store_id for store in erased.retained)
+            self._update({"erased": True, "retained_stores": retained})
         await self._await_what_is_held_up()
         await quickly(
             AccessActivities.delete_bindings, self._effect("bindings"), summary="Delete third-party bindings"
@@ -96,7 +94,7 @@ class ClosureAftermath(ClosureRun):
         await self._notify("closure_deleted")
         await quickly(
             AccessActivities.close_account,
-            self._effect("close"),
+            self._effect("close").model_copy(update={"retained_stores": self._state.retained_stores}),
             summary="Remove the role, contacts and the account",
         )
         await self._step(EventType.DELETED, Stage.DELETED)

@@ -22,6 +22,7 @@ class ClosureProgress(WireModel):
     subaccounts_opened: bool = False
     next_refund_look: Instant | None = None
     erased: bool = False
+    retained_stores: tuple[str, ...] = ()
     entries: int = 0
     handled_updates: tuple[str, ...] = ()
 

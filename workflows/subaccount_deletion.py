@@ -4,8 +4,6 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import JsonValue
-
     from activities.erasure import ErasureActivities
     from activities.requests import Effect, SubaccountResult, SubaccountStep
     from activities.subaccounts import SubaccountActivities, subaccount_closure_id
@@ -49,10 +47,10 @@ class SubaccountDeletion:
             ),
             summary="Erase data stores and verify",
         )
-        stores: list[JsonValue] = [store.model_dump() for store in erased.stores]
+        retained = tuple(store.store_id for store in erased.retained)
         await attempt_or_fail(
             SubaccountActivities.finish_subaccount_deletion,
-            step.model_copy(update={"details": {"stores": stores}}),
+            step.model_copy(update={"details": erased.evidence, "retained_stores": retained}),
             summary="Close the subaccount",
         )
 
