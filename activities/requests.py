@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import Field, JsonValue
 
+from closure.certificate import store_reference
 from closure.messages import ChecklistItem, CloseRequest, ClosureInput, RefundStatus, StatusDocument
 from closure.model import Instant, WireModel
 from closure.policy import Policy
@@ -106,10 +107,11 @@ class WrittenOff(WireModel):
 
 
 class Released(WireModel):
-    """How many things are gone, seen by a fresh list."""
+    """How many things are gone, seen by a fresh list; `products` counts both by their product."""
 
     resources: int
     subscriptions: int
+    products: Mapping[str, int] = {}
 
 
 class BillingCheck(WireModel):
@@ -151,13 +153,44 @@ class Erased(WireModel):
     stores: tuple[ErasedStore, ...] = ()
     retained: tuple[RetainedStore, ...] = ()
 
-    @property
-    def evidence(self) -> dict[str, JsonValue]:
-        """Details of the audit event."""
-        evidence: dict[str, JsonValue] = {"stores": [each.model_dump() for each in self.stores]}
-        if self.retained:
-            evidence["retained"] = [each.model_dump() for each in self.retained]
-        return evidence
+    def evidence(self, closure_id: str) -> dict[str, JsonValue]:
+        """Details of the audit event of this closure; all but `stores` is without the stores' names."""
+        evidence = ErasureEvidence(
+            erased_stores=tuple(
+                StoreEvidence(
+                    reference=store_reference(closure_id, each.store_id),
+                    store=each.store,
+                    objects=each.objects_found,
+                )
+                for each in self.stores
+            ),
+            retained_stores=tuple(
+                StoreEvidence(
+                    reference=store_reference(closure_id, each.store_id),
+                    store=each.store,
+                    objects=each.objects,
+                    retained_as=each.retained_as,
+                )
+                for each in self.retained
+            ),
+        )
+        return {"stores": [each.model_dump() for each in self.stores], **evidence.model_dump(mode="json")}
+
+
+class StoreEvidence(WireModel):
+    """A data store without its id, which a customer may have named after somebody."""
+
+    reference: str
+    store: str
+    objects: int
+    retained_as: str | None = None
+
+
+class ErasureEvidence(WireModel):
+    """What the audit says about an account's data stores."""
+
+    erased_stores: tuple[StoreEvidence, ...]
+    retained_stores: tuple[StoreEvidence, ...]
 
 
 class Notice(WireModel):
@@ -217,3 +250,15 @@ class SubaccountResult(WireModel):
 
     account_id: str
     held_up_by: str | None = None
+
+
+class CertificateRequest(WireModel):
+    """The certificate of a closure that has ended; `time` is when it is issued, by the closure's clock."""
+
+    closure_id: str
+    time: Instant
+
+
+class CertificateIssued(WireModel):
+    certificate_id: str
+    key_id: str

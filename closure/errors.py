@@ -16,6 +16,7 @@ class RefusalType(StrEnum):
     ACCOUNT_KIND_REFUSED = "AccountKindRefused"
     ACKNOWLEDGEMENT_REQUIRED = "AcknowledgementRequired"
     ALREADY_CONFIRMED = "AlreadyConfirmed"
+    CERTIFICATE_NOT_ISSUED = "CertificateNotIssued"
     CLOSURE_ALREADY_OPEN = "ClosureAlreadyOpen"
     CLOSURE_ENDED = "ClosureEnded"
     CLOSURE_NOT_FOUND = "ClosureNotFound"
