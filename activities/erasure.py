@@ -2,9 +2,10 @@
 
 from temporalio import activity
 
+from activities.holds import refuse_held
 from activities.plans import confirmed_plan
 from activities.requests import Effect, Erased, ErasedStore
-from connectors.ports import DataStores
+from connectors.ports import DataStores, LegalHolds
 from records.closures import ClosureRecords
 
 
@@ -15,8 +16,9 @@ class NotErased(Exception):
 class ErasureActivities:
     """Every store that the account has at that moment, planned or not."""
 
-    def __init__(self, data_stores: DataStores, records: ClosureRecords) -> None:
+    def __init__(self, data_stores: DataStores, holds: LegalHolds, records: ClosureRecords) -> None:
         self._data_stores = data_stores
+        self._holds = holds
         self._records = records
 
     @activity.defn
@@ -24,11 +26,13 @@ class ErasureActivities:
         """Erases store by store and reads each again. Evidence of what an earlier attempt erased is kept.
 
         Raises:
+            Refused: `LEGAL_HOLD`.
             NotErased: a store still has objects.
         """
         erased = []
         for store_id in await self._store_ids(effect):
             activity.heartbeat(store_id)
+            await refuse_held(self._holds, effect.account_id)
             objects = await self._data_stores.erase(
                 effect.account_id, store_id, key=f"{effect.key}/{store_id}"
             )
