@@ -94,17 +94,24 @@ def build_worker(
     """
     platform = platform or EmbeddedPlatform.connect(engine)
     records = ClosureRecords(engine)
-    identity = IdentityActivities(platform.directory, IdentityRecords(engine), records, policies)
-    survey = SurveyActivities(
-        platform.directory, platform.billing, platform.inventory, platform.data_stores, records
+    identity = IdentityActivities(
+        platform.directory, platform.holds, IdentityRecords(engine), records, policies
     )
-    billing = BillingActivities(platform.billing, records)
-    resources = ResourceActivities(platform.inventory, records)
-    access = AccessActivities(platform.access, records)
-    erasure = ErasureActivities(platform.data_stores, records)
+    survey = SurveyActivities(
+        platform.directory,
+        platform.billing,
+        platform.inventory,
+        platform.data_stores,
+        platform.holds,
+        records,
+    )
+    billing = BillingActivities(platform.billing, platform.holds, records)
+    resources = ResourceActivities(platform.inventory, platform.holds, records)
+    access = AccessActivities(platform.access, platform.holds, records)
+    erasure = ErasureActivities(platform.data_stores, platform.holds, records)
     notifications = NotificationActivities(platform.messages, records)
     refunds = RefundActivities(platform.refunds, records)
-    subaccounts = SubaccountActivities(platform.access, records)
+    subaccounts = SubaccountActivities(platform.access, platform.holds, records)
     certificates = CertificateActivities(records, CertificateRecords(engine), signing_key_file)
     return Worker(
         client,

@@ -2,9 +2,10 @@
 
 from temporalio import activity
 
+from activities.holds import refuse_held
 from activities.plans import confirmed_plan, pinned_policy
 from activities.requests import Effect, Erased, ErasedStore, RetainedStore
-from connectors.ports import DataStores
+from connectors.ports import DataStores, LegalHolds
 from records.closures import ClosureRecords
 
 
@@ -15,8 +16,9 @@ class NotErased(Exception):
 class ErasureActivities:
     """Every store that the account has at that moment, planned or not, but for what the law keeps."""
 
-    def __init__(self, data_stores: DataStores, records: ClosureRecords) -> None:
+    def __init__(self, data_stores: DataStores, holds: LegalHolds, records: ClosureRecords) -> None:
         self._data_stores = data_stores
+        self._holds = holds
         self._records = records
 
     @activity.defn
@@ -24,6 +26,7 @@ class ErasureActivities:
         """Erases store by store and reads each again. Evidence of what an earlier attempt erased is kept.
 
         Raises:
+            Refused: `LEGAL_HOLD`.
             NotErased: a store still has objects.
         """
         policy = await pinned_policy(self._records, effect.closure_id)
@@ -35,6 +38,7 @@ class ErasureActivities:
         erased = []
         for store_id in sorted(kinds.keys() - retained.keys()):
             activity.heartbeat(store_id)
+            await refuse_held(self._holds, effect.account_id)
             objects = await self._erase(effect, store_id)
             erased.append(ErasedStore(store_id=store_id, store=kinds[store_id], objects_found=objects))
         return Erased(

@@ -45,6 +45,8 @@ class Authorization(WireModel):
     account_id: str
     actor: str
     proof_id: str | None = None
+    approves: bool = False
+    """Whether as the second person, for whom the policy may name other roles."""
 
 
 class SurveyRequest(WireModel):
@@ -66,6 +68,7 @@ class SurveyResult(WireModel):
     releases: int = 0
     writes_off: bool = False
     refunds: bool = False
+    needs_approval: bool = False
     unrecoverable: tuple[str, ...] = ()
 
 
@@ -201,6 +204,8 @@ class Notice(WireModel):
     template: str
     unrecoverable: tuple[str, ...] = ()
     reason: str = ""
+    to_everyone: bool = False
+    """To every user who has an address, not only those who may close the account."""
     values: Mapping[str, str] = {}
     """What else the template may name: amounts and times, nothing personal."""
     key: str

@@ -35,7 +35,9 @@ async def dry_run(installation: Installation, account: str, policy_name: str | N
         raise Refused(RefusalType.ACCOUNT_CLOSED, f"account {account} is closed for good")
     policy.require_mode(mode)
     policy.require_kind(profile.kind)
-    facts = await read_facts(ports.directory, ports.billing, ports.inventory, ports.data_stores, account)
+    facts = await read_facts(
+        ports.directory, ports.billing, ports.inventory, ports.data_stores, ports.holds, account
+    )
     items = evaluate(policy, facts, datetime.now(UTC), mode)
     plan = make_plan(policy, facts, items, mode)
     consents = policy.missing_consent(profile.kind, mode, False, ())

@@ -91,21 +91,31 @@ class ClosureAftermath(ClosureRun):
         await self._open_subaccounts()
         await self._delete_subaccounts()
         if not self._state.erased:
-            erased = await act(
-                ErasureActivities.erase_data, self._effect("erase"), summary="Erase data stores and verify"
+            erased = await self._unless_held(
+                lambda: act(
+                    ErasureActivities.erase_data,
+                    self._effect("erase"),
+                    summary="Erase data stores and verify",
+                )
             )
             await self._note(EventType.DATA_ERASED, erased.evidence(self._document.closure_id))
             retained = tuple(store.store_id for store in erased.retained)
             self._update({"erased": True, "retained_stores": retained})
         await self._await_what_is_held_up()
-        await quickly(
-            AccessActivities.delete_bindings, self._effect("bindings"), summary="Delete third-party bindings"
+        await self._unless_held(
+            lambda: quickly(
+                AccessActivities.delete_bindings,
+                self._effect("bindings"),
+                summary="Delete third-party bindings",
+            )
         )
         await self._notify("closure_deleted")
-        await quickly(
-            AccessActivities.close_account,
-            self._effect("close").model_copy(update={"retained_stores": self._state.retained_stores}),
-            summary="Remove the role, contacts and the account",
+        await self._unless_held(
+            lambda: quickly(
+                AccessActivities.close_account,
+                self._effect("close").model_copy(update={"retained_stores": self._state.retained_stores}),
+                summary="Remove the role, contacts and the account",
+            )
         )
         await self._step(EventType.DELETED, Stage.DELETED)
 
@@ -181,7 +191,7 @@ class ClosureAftermath(ClosureRun):
                 closure_id=self._document.closure_id,
                 account_id=self._document.account_id,
                 plan_hash=self._document.plan_hash,
-                confirmed_at=self._confirmed_at,
+                confirmed_at=self._entering_since,
                 due_by=refund.due_by if refund else None,
                 key=f"{self._document.closure_id}/refund",
                 time=workflow.now(),

@@ -80,6 +80,9 @@ class _Directory:
     async def verify_password(self, account_id: str, user_id: str, password: str) -> bool:
         return await self._inner.verify_password(account_id, user_id, password)
 
+    async def verify_totp(self, account_id: str, user_id: str, code: str) -> bool:
+        return await self._inner.verify_totp(account_id, user_id, code)
+
     async def subaccounts(self, account_id: str) -> tuple[str, ...]:
         self._weather.strike("subaccounts")
         return await self._inner.subaccounts(account_id)
