@@ -78,10 +78,12 @@ class EmbeddedAccessControl:
         assert isinstance(result, int)
         return result
 
-    async def close(self, account_id: str, *, key: str, time: datetime) -> None:
+    async def close(
+        self, account_id: str, *, key: str, time: datetime, retained_stores: tuple[str, ...] = ()
+    ) -> None:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
             if account.access is not Access.CLOSED:
-                await _erase_account(connection, account_id, time)
+                await _erase_account(connection, account_id, time, retained_stores)
             return None
 
         await apply_once(self._engine, Effect.CLOSE, account_id, key=key, act=act)
@@ -129,10 +131,15 @@ async def _reopen(connection: AsyncConnection, names: Sequence[str]) -> None:
     )
 
 
-async def _erase_account(connection: AsyncConnection, account_id: str, time: datetime) -> None:
+async def _erase_account(
+    connection: AsyncConnection, account_id: str, time: datetime, retained_stores: tuple[str, ...]
+) -> None:
     logins = await _logins_of_this_account_only(connection, account_id)
     for table in tables.OWNED:
-        await connection.execute(delete(table).where(table.c.account_id == account_id))
+        going = delete(table).where(table.c.account_id == account_id)
+        if table is tables.data_stores:
+            going = going.where(table.c.id.not_in(retained_stores))
+        await connection.execute(going)
     if logins:
         await connection.execute(delete(tables.logins).where(tables.logins.c.login.in_(logins)))
     await connection.execute(

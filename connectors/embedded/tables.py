@@ -146,6 +146,9 @@ logins = Table(
     # One person's across accounts; else it is the account's and goes with it.
     Column("personal", Boolean, nullable=False),
     Column("password_hash", String(300)),
+    # Of the person's authenticator app, base32; and the last time step that was used.
+    Column("totp_secret", String(200)),
+    Column("totp_counter", BigInteger),
 )
 
 users = Table(
@@ -231,6 +234,14 @@ payments = Table(
     Column("amount", BigInteger, nullable=False),
     Column("paid_at", UtcDateTime, nullable=False),
     CheckConstraint("amount > 0", name="amount_positive"),
+)
+
+holds = Table(
+    "platform_holds",
+    metadata,
+    Column("account_id", String(ID_LENGTH), ForeignKey("platform_accounts.id"), primary_key=True),
+    Column("reason", String(500), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
 )
 
 # Orders to the payment provider; evidence, so they outlive the account.
