@@ -5,8 +5,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "record_0002"
-down_revision: str | None = "record_0001"
+revision: str = "record_0003"
+down_revision: str | None = "record_0002"
 branch_labels: str | None = None
 depends_on: str | None = None
 
