@@ -57,7 +57,12 @@ class AccessActivities:
         """
         await refuse_held(self._holds, effect.account_id)
         await self._delete_service_role(effect)
-        await self._access.close(effect.account_id, key=f"{effect.key}/close", time=effect.time)
+        await self._access.close(
+            effect.account_id,
+            key=f"{effect.key}/close",
+            time=effect.time,
+            retained_stores=effect.retained_stores,
+        )
 
     async def _delete_service_role(self, effect: Effect) -> None:
         role = (await pinned_policy(self._records, effect.closure_id)).service_role

@@ -1,5 +1,7 @@
 """Releasing what the customer gave up, in dependency order, until a fresh list shows none of it (A6, A16)."""
 
+from collections import Counter
+
 from temporalio import activity
 
 from activities.holds import refuse_held
@@ -35,6 +37,7 @@ class ResourceActivities:
         """
         plan = await confirmed_plan(self._records, effect)
         released = cancelled = 0
+        products: Counter[str] = Counter()
         for account in plan.accounts:
             await self._release(effect.key, account)
             resources, subscriptions = await self._listed(account.account_id)
@@ -43,7 +46,8 @@ class ResourceActivities:
                 raise StillListed(f"{len(remaining)} still listed, first {min(remaining)}")
             released += len(account.released_ids)
             cancelled += len(account.cancellations)
-        return Released(resources=released, subscriptions=cancelled)
+            products.update(account.products.values())
+        return Released(resources=released, subscriptions=cancelled, products=products)
 
     async def _release(self, key: str, plan: AccountPlan) -> None:
         name = plan.account_id

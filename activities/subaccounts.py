@@ -67,7 +67,12 @@ class SubaccountActivities:
         """
         await refuse_held(self._holds, step.account_id)
         await self._access.delete_bindings(step.account_id, key=f"{self._key(step)}/bindings")
-        await self._access.close(step.account_id, key=f"{self._key(step)}/close", time=step.time)
+        await self._access.close(
+            step.account_id,
+            key=f"{self._key(step)}/close",
+            time=step.time,
+            retained_stores=step.retained_stores,
+        )
         await self._write(step, EventType.DELETED, Stage.DELETING, Stage.DELETED)
 
     async def _open(self, step: SubaccountStep) -> None:

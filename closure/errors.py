@@ -17,6 +17,7 @@ class RefusalType(StrEnum):
     ACKNOWLEDGEMENT_REQUIRED = "AcknowledgementRequired"
     ALREADY_CONFIRMED = "AlreadyConfirmed"
     APPROVAL_REQUIRED = "ApprovalRequired"
+    CERTIFICATE_NOT_ISSUED = "CertificateNotIssued"
     CLOSURE_ALREADY_OPEN = "ClosureAlreadyOpen"
     CLOSURE_ENDED = "ClosureEnded"
     CLOSURE_NOT_FOUND = "ClosureNotFound"

@@ -5,7 +5,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -152,6 +152,29 @@ class RefundRule(Model):
     poll_interval: Duration
 
 
+class RetentionClass(Model):
+    """What the law makes the provider keep after the deletion: for `years` of the calendar or for `duration`.
+
+    `ground` is the law, for the certificate; `stores` are kinds of data stores, kept instead of erased.
+    """
+
+    name: Name
+    what: Text
+    years: int | None = Field(default=None, ge=1, le=100, strict=True)
+    duration: Duration | None = None
+    ground: Text
+    stores: tuple[Text, ...] = ()
+
+    def until(self, deleted_at: datetime) -> datetime:
+        """When what is kept of an account deleted then may go, UTC; 29 February counts as 1 March."""
+        if self.years is None:
+            return deleted_at + (self.duration or timedelta(0))
+        try:
+            return deleted_at.replace(year=deleted_at.year + self.years)
+        except ValueError:
+            return deleted_at.replace(year=deleted_at.year + self.years, month=3, day=1)
+
+
 class Approval(Model):
     """A second person with one of `roles` must approve the plan of an account of high value.
 
@@ -217,6 +240,8 @@ class Policy(Model):
     typed_phrase: Text | None = None
     """What must be typed to confirm; may name ``{account_id}``."""
     service_role: Text | None = None
+    retained: tuple[RetentionClass, ...] = ()
+    """What stays for the law once all else is deleted."""
     checks: tuple[Check, ...] = ()
     advice: tuple[Text, ...] = ()
     messages: Mapping[MessageTemplate, Mapping[Annotated[str, Field(pattern=_LANGUAGE)], MessageTexts]] = {}
@@ -248,6 +273,10 @@ class Policy(Model):
     def inspected(self) -> dict[str, Inspects]:
         """What each check looks at, by check id."""
         return {check.id: check.inspects for check in self.checks}
+
+    def retains(self, store: str) -> RetentionClass | None:
+        """The class that keeps data stores of this kind; None when they are erased."""
+        return next((kept for kept in self.retained if store in kept.stores), None)
 
     def refunds(self, kind: str, mode: Mode) -> bool:
         """Whether the balance of an account of this kind goes back to its owner."""

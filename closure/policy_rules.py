@@ -82,6 +82,7 @@ def contradictions(policy: Policy) -> Iterator[Fault]:
     yield from _access(policy)
     yield from _safeguards(policy)
     yield from _refund(policy)
+    yield from _retained(policy)
     yield from _checks(policy)
     yield from _messages(policy)
 
@@ -179,6 +180,26 @@ def _refund(policy: Policy) -> Iterator[Fault]:
         yield "refund.poll_interval", "must be longer than zero"
     if Inspects.BALANCE in policy.inspected.values():
         yield "refund", "a check inspects the balance: it is either given up or refunded, not both"
+
+
+def _retained(policy: Policy) -> Iterator[Fault]:
+    names: set[str] = set()
+    stores: set[str] = set()
+    for position, kept in enumerate(policy.retained):
+        key = f"retained.{position}"
+        if kept.name in names:
+            yield f"{key}.name", f'another class has the name "{kept.name}"'
+        names.add(kept.name)
+        if (kept.years is None) is (kept.duration is None):
+            yield f"{key}.years", "give years or duration, one of both"
+        if kept.duration == _NONE:
+            yield f"{key}.duration", "must be longer than zero"
+        for number, store in enumerate(kept.stores):
+            if store in stores:
+                yield f"{key}.stores.{number}", f'"{store}" is there twice'
+            stores.add(store)
+    if policy.retained and Mode.DELETE not in policy.modes:
+        yield "retained", "is for delete mode, which is not offered"
 
 
 def _checks(policy: Policy) -> Iterator[Fault]:

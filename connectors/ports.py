@@ -138,10 +138,12 @@ class AccessControl(Protocol):
         """Deletes bindings to third parties; returns how many this key deleted."""
         ...
 
-    async def close(self, account_id: str, *, key: str, time: datetime) -> None:
+    async def close(
+        self, account_id: str, *, key: str, time: datetime, retained_stores: tuple[str, ...] = ()
+    ) -> None:
         """The last act: bills, contact details, users and credentials go; the account is closed for good.
 
-        Message bodies sent to the account are blanked.
+        Message bodies sent to the account are blanked. The law keeps the data stores of `retained_stores`.
         """
         ...
 

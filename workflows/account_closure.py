@@ -89,6 +89,7 @@ class AccountClosure(ClosureDraft, ClosureAftermath):
             await self._retain()
         if self._stage is Stage.DELETING:
             await self._delete()
+        await self._certify()
 
     async def _open(self) -> bool:
         """Waits for the customer's `close`, then checks identity and consent (A11 to A13)."""

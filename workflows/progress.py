@@ -26,6 +26,7 @@ class ClosureProgress(WireModel):
     approved_by: tuple[str, ...] = ()
     next_refund_look: Instant | None = None
     erased: bool = False
+    retained_stores: tuple[str, ...] = ()
     entries: int = 0
     handled_updates: tuple[str, ...] = ()
 

@@ -172,8 +172,10 @@ class _Access:
         self._weather.journal.append("delete bindings")
         return deleted
 
-    async def close(self, account_id: str, *, key: str, time: datetime) -> None:
-        await self._inner.close(account_id, key=key, time=time)
+    async def close(
+        self, account_id: str, *, key: str, time: datetime, retained_stores: tuple[str, ...] = ()
+    ) -> None:
+        await self._inner.close(account_id, key=key, time=time, retained_stores=retained_stores)
         self._weather.journal.append("close account")
 
 

@@ -94,6 +94,11 @@ class House:
     policies: Mapping[str, Policy]
     task_queue: str
 
+    @property
+    def signing_key_file(self) -> Path:
+        """Beside the database; the worker makes it."""
+        return self.database.with_suffix(".pem")
+
     async def account(self, **account: object) -> "Closing":
         """Loads an account (the account file's keys; anything left out is empty) and returns its driver."""
         account_id = f"acct-{uuid4().hex[:10]}"
@@ -450,6 +455,7 @@ async def running_worker(
         house.engine,
         dict(policies or house.policies),
         house.task_queue,
+        signing_key_file=house.signing_key_file,
         platform=house.platform,
     ):
         yield
