@@ -24,5 +24,7 @@ class Settings(BaseSettings):
     log_format: LogFormat | None = None
     signing_key_file: Path = Path(".closure/keys/signing.pem")
     """Ed25519 key for certificates and anchors; made on first use where there is none."""
+    anchor_file: Path = Path(".closure/anchors.jsonl")
+    """Where heads of audit chains are anchored outside the database; workers on one record share it."""
     health_file: Path | None = None
     """Where a worker leaves a sign of life every few seconds, for ``worker.py --healthcheck``."""
