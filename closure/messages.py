@@ -19,6 +19,7 @@ class IdentityMethod(StrEnum):
     EMAIL_CODE = "email_code"
     SMS_CODE = "sms_code"
     PASSWORD = "password"
+    TOTP = "totp"
 
 
 class ItemCategory(StrEnum):
@@ -129,6 +130,7 @@ class ConfirmRequest(WireModel):
     actor: str
     reason: str
     plan_hash: str | None = None
+    phrase: str | None = None
     proof_id: str | None = None
 
 
@@ -136,4 +138,12 @@ class WithdrawRequest(WireModel):
     """Update ``withdraw``."""
 
     actor: str
+    proof_id: str | None = None
+
+
+class ApproveRequest(WireModel):
+    """Update ``approve``: a second person agrees to the plan with this hash."""
+
+    actor: str
+    plan_hash: str
     proof_id: str | None = None

@@ -20,6 +20,7 @@ STORY: dict[Stage, str] = {
     Stage.CHECKING: "the system check is running",
     Stage.BLOCKED: "blocked: something must be handled first",
     Stage.READY: "ready: nothing blocks, waiting for the confirmation",
+    Stage.COOLING_OFF: "confirmed, but still revocable: cooling off",
     Stage.ENTERING: "confirmed: access stops, what was given up is released",
     Stage.SILENT: "silent period: irreversible, nothing can stop or shorten it",
     Stage.FINAL_CHECK: "final check: billing is looked at for the last time",

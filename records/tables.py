@@ -89,6 +89,25 @@ record_plans = Table(
     ForeignKeyConstraint(["closure_id"], ["record_closures.closure_id"], name="record_plans_closure"),
 )
 
+record_certificates = Table(
+    "record_certificates",
+    metadata,
+    Column("closure_id", String(200), primary_key=True),
+    # Of a subaccount: the closure of the account that owns it.
+    Column("owner_closure_id", String(200)),
+    Column("account_id", String(200), nullable=False),
+    # SHA-256 of what was signed, in hex.
+    Column("certificate_id", String(64), nullable=False),
+    Column("key_id", String(16), nullable=False),
+    # PEM.
+    Column("public_key", Text, nullable=False),
+    # The file as it was issued, to the byte.
+    Column("content", Text, nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(["closure_id"], ["record_closures.closure_id"], name="record_certificates_closure"),
+)
+Index("record_certificates_owner", record_certificates.c.owner_closure_id)
+
 record_challenges = Table(
     "record_challenges",
     metadata,

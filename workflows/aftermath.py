@@ -11,9 +11,11 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from activities.access import AccessActivities
+    from activities.certificates import CertificateActivities
     from activities.erasure import ErasureActivities
     from activities.refunds import RefundActivities
     from activities.requests import (
+        CertificateRequest,
         RefundReport,
         RefundRequest,
         SubaccountResult,
@@ -21,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         SubaccountsToOpen,
     )
     from activities.subaccounts import SubaccountActivities
+    from closure.certificate import CERTIFIED
     from closure.lifecycle import Stage
     from closure.messages import RefundState
     from closure.notices import spoken_moment
@@ -51,13 +54,18 @@ class ClosureAftermath(ClosureRun):
         """The account is closed; its data is kept for the policy's retention from `stopped_until` on (T5)."""
         subaccounts = self._state.subaccounts
         policy = self._state.policy
+        stopped_at = self._state.access_stopped_at
+        details: dict[str, JsonValue] = {
+            "subaccounts": len(subaccounts),
+            "access_stopped_at": stopped_at.isoformat() if stopped_at else None,
+        }
         if policy.retention > timedelta():
             delete_after = stopped_until + policy.retention
             await self._step(
                 EventType.RETENTION_BEGAN,
                 Stage.RETAINED,
                 {"delete_after": delete_after, "unrecoverable": self._state.unrecoverable},
-                details={"subaccounts": len(subaccounts)},
+                details=details,
             )
             await self._notify("account_closed", delete_after=spoken_moment(delete_after))
         else:
@@ -65,7 +73,7 @@ class ClosureAftermath(ClosureRun):
                 EventType.DELETION_BEGAN,
                 Stage.DELETING,
                 {"unrecoverable": self._state.unrecoverable},
-                details={"subaccounts": len(subaccounts)},
+                details=details,
             )
 
     async def _retain(self) -> None:
@@ -83,23 +91,47 @@ class ClosureAftermath(ClosureRun):
         await self._open_subaccounts()
         await self._delete_subaccounts()
         if not self._state.erased:
-            erased = await act(
-                ErasureActivities.erase_data, self._effect("erase"), summary="Erase data stores and verify"
+            erased = await self._unless_held(
+                lambda: act(
+                    ErasureActivities.erase_data,
+                    self._effect("erase"),
+                    summary="Erase data stores and verify",
+                )
             )
-            stores: list[JsonValue] = [store.model_dump() for store in erased.stores]
-            await self._note(EventType.DATA_ERASED, {"stores": stores})
-            self._update({"erased": True})
+            await self._note(EventType.DATA_ERASED, erased.evidence(self._document.closure_id))
+            retained = tuple(store.store_id for store in erased.retained)
+            self._update({"erased": True, "retained_stores": retained})
         await self._await_what_is_held_up()
-        await quickly(
-            AccessActivities.delete_bindings, self._effect("bindings"), summary="Delete third-party bindings"
+        await self._unless_held(
+            lambda: quickly(
+                AccessActivities.delete_bindings,
+                self._effect("bindings"),
+                summary="Delete third-party bindings",
+            )
         )
         await self._notify("closure_deleted")
-        await quickly(
-            AccessActivities.close_account,
-            self._effect("close"),
-            summary="Remove the role, contacts and the account",
+        await self._unless_held(
+            lambda: quickly(
+                AccessActivities.close_account,
+                self._effect("close").model_copy(update={"retained_stores": self._state.retained_stores}),
+                summary="Remove the role, contacts and the account",
+            )
         )
         await self._step(EventType.DELETED, Stage.DELETED)
+
+    async def _certify(self) -> None:
+        """Evidence for the customer, after the last audit event; tried until it is signed."""
+        if self._document.outcome not in CERTIFIED or not workflow.patched("certificate"):
+            return
+        self._waiting_for = "the certificate is being signed"
+        self._show()
+        await act(
+            CertificateActivities.issue_certificate,
+            CertificateRequest(closure_id=self._document.closure_id, time=workflow.now()),
+            summary="Issue the certificate",
+        )
+        self._waiting_for = None
+        self._show()
 
     async def _await_what_is_held_up(self) -> None:
         """Complete only when the refund has arrived and every subaccount is gone, too (T5, T10)."""
@@ -159,7 +191,7 @@ class ClosureAftermath(ClosureRun):
                 closure_id=self._document.closure_id,
                 account_id=self._document.account_id,
                 plan_hash=self._document.plan_hash,
-                confirmed_at=self._confirmed_at,
+                confirmed_at=self._entering_since,
                 due_by=refund.due_by if refund else None,
                 key=f"{self._document.closure_id}/refund",
                 time=workflow.now(),

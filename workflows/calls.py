@@ -22,7 +22,8 @@ _HEARTBEAT = timedelta(seconds=60)
 _A_FEW = 3
 
 _DECIDING = [refusal.value for refusal in RefusalType]
-_SUPERSEDED = [RefusalType.STALE_RUN.value]
+# What ends the tries of an effect: a later run has taken over, or a legal hold puts it off.
+_FINAL = [RefusalType.STALE_RUN.value, RefusalType.LEGAL_HOLD.value]
 
 
 def _retries(final: list[str]) -> RetryPolicy:
@@ -66,7 +67,7 @@ async def act(activity: Activity[Input, Result], argument: Input, *, summary: st
                 argument,
                 start_to_close_timeout=_LONG,
                 heartbeat_timeout=_HEARTBEAT,
-                retry_policy=_retries(_SUPERSEDED),
+                retry_policy=_retries(_FINAL),
                 summary=summary,
             )
         except ActivityError as error:
@@ -118,13 +119,12 @@ async def quickly(activity: Activity[Input, Result], argument: Input, *, summary
             retry_policy=RetryPolicy(
                 initial_interval=timedelta(milliseconds=100),
                 maximum_attempts=3,
-                non_retryable_error_types=_SUPERSEDED,
+                non_retryable_error_types=_FINAL,
             ),
             summary=summary,
         )
     except FailureError as error:
-        refusal = refusal_type(error)
-        if refusal is RefusalType.STALE_RUN:
+        if refusal_type(error) in (RefusalType.STALE_RUN, RefusalType.LEGAL_HOLD):
             raise _refusal_of(error) from error
         workflow.logger.warning("%s: trying as a normal activity", summary)
     return await act(activity, argument, summary=summary)

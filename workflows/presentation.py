@@ -11,6 +11,7 @@ _STORY: dict[Stage, str] = {
     Stage.CHECKING: "The system check is running.",
     Stage.BLOCKED: "Something must be handled before the account can be closed.",
     Stage.READY: "Nothing blocks. Waiting for the customer to confirm.",
+    Stage.COOLING_OFF: "Confirmed, but still revocable: the cool-off lasts until the deadline.",
     Stage.ENTERING: "Confirmed. Access is being stopped and what was given up is being released.",
     Stage.SILENT: "Irreversible silent period: nothing happens, nobody can stop or shorten it.",
     Stage.FINAL_CHECK: "The silent period is over. Billing is being checked for the last time.",
@@ -29,6 +30,7 @@ _NEXT: dict[Stage, str] = {
     Stage.BLOCKED: "handle the manual items and send the `recheck` signal; renounce the renounceable ones "
     "with `starter.py renounce`.",
     Stage.READY: "the customer confirms with `starter.py confirm`, bound to the plan hash below.",
+    Stage.COOLING_OFF: "the irrevocable part begins at the deadline; until then the customer can withdraw.",
     Stage.ENTERING: "the silent period begins by itself.",
     Stage.SILENT: "the final check begins by itself at the deadline.",
     Stage.FINAL_CHECK: "deletion, or restoration if anything is owed. `recheck` looks at once.",

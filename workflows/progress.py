@@ -20,8 +20,13 @@ class ClosureProgress(WireModel):
     subaccounts: tuple[str, ...] = ()
     """What stopped with the account and is not deleted yet."""
     subaccounts_opened: bool = False
+    cool_off_until: Instant | None = None
+    reminders_sent: int = 0
+    approved_plan: str | None = None
+    approved_by: tuple[str, ...] = ()
     next_refund_look: Instant | None = None
     erased: bool = False
+    retained_stores: tuple[str, ...] = ()
     entries: int = 0
     handled_updates: tuple[str, ...] = ()
 

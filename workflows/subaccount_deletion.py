@@ -4,10 +4,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import JsonValue
-
+    from activities.certificates import CertificateActivities
     from activities.erasure import ErasureActivities
-    from activities.requests import Effect, SubaccountResult, SubaccountStep
+    from activities.requests import CertificateRequest, Effect, SubaccountResult, SubaccountStep
     from activities.subaccounts import SubaccountActivities, subaccount_closure_id
     from closure.lifecycle import Stage
     from workflows.calls import attempt_or_fail
@@ -49,12 +48,18 @@ class SubaccountDeletion:
             ),
             summary="Erase data stores and verify",
         )
-        stores: list[JsonValue] = [store.model_dump() for store in erased.stores]
+        retained = tuple(store.store_id for store in erased.retained)
         await attempt_or_fail(
             SubaccountActivities.finish_subaccount_deletion,
-            step.model_copy(update={"details": {"stores": stores}}),
+            step.model_copy(update={"details": erased.evidence(closure_id), "retained_stores": retained}),
             summary="Close the subaccount",
         )
+        if workflow.patched("certificate"):
+            await attempt_or_fail(
+                CertificateActivities.issue_certificate,
+                CertificateRequest(closure_id=closure_id, time=step.time),
+                summary="Issue the certificate",
+            )
 
 
 def _reason(cause: BaseException) -> str:

@@ -27,6 +27,7 @@ from temporalio.exceptions import ApplicationError
 from closure.accounts import Access, BillStatus
 from closure.lifecycle import Mode, Stage
 from closure.messages import (
+    ApproveRequest,
     CloseRequest,
     ClosureInput,
     ConfirmRequest,
@@ -93,6 +94,11 @@ class House:
     policies: Mapping[str, Policy]
     task_queue: str
 
+    @property
+    def signing_key_file(self) -> Path:
+        """Beside the database; the worker makes it."""
+        return self.database.with_suffix(".pem")
+
     async def account(self, **account: object) -> "Closing":
         """Loads an account (the account file's keys; anything left out is empty) and returns its driver."""
         account_id = f"acct-{uuid4().hex[:10]}"
@@ -141,7 +147,12 @@ class Closing:
         return self.house.policies[self.provider]
 
     async def prove(
-        self, user: str = "u-1", *, account_id: str | None = None, age: timedelta | None = None
+        self,
+        user: str = "u-1",
+        *,
+        account_id: str | None = None,
+        age: timedelta | None = None,
+        method: IdentityMethod = IdentityMethod.EMAIL_CODE,
     ) -> str:
         """A proof of identity, as a checked code leaves it in the record."""
         proof_id = uuid4().hex
@@ -151,7 +162,7 @@ class Closing:
                     proof_id=proof_id,
                     account_id=account_id or self.account_id,
                     user_id=user,
-                    method=IdentityMethod.EMAIL_CODE.value,
+                    method=method.value,
                     created_at=datetime.now(UTC) - (age or timedelta()),
                 )
             )
@@ -226,10 +237,21 @@ class Closing:
         plan_hash: str | None = None,
         actor: str = "u-1",
         proof_id: str | None = None,
+        phrase: str | None = None,
         update_id: str | None = None,
     ) -> StatusDocument:
-        request = ConfirmRequest(actor=actor, reason=reason, plan_hash=plan_hash, proof_id=proof_id)
+        request = ConfirmRequest(
+            actor=actor, reason=reason, plan_hash=plan_hash, proof_id=proof_id, phrase=phrase
+        )
         return await self.update("confirm", request, update_id=update_id)
+
+    async def approve(
+        self, plan_hash: str, *, actor: str = "u-3", proof_id: str | None = None
+    ) -> StatusDocument:
+        request = ApproveRequest(
+            actor=actor, plan_hash=plan_hash, proof_id=proof_id or await self.prove(actor)
+        )
+        return await self.update("approve", request)
 
     async def withdraw(self, actor: str = "u-1") -> StatusDocument:
         return await self.update("withdraw", WithdrawRequest(actor=actor))
@@ -433,6 +455,7 @@ async def running_worker(
         house.engine,
         dict(policies or house.policies),
         house.task_queue,
+        signing_key_file=house.signing_key_file,
         platform=house.platform,
     ):
         yield
