@@ -131,8 +131,8 @@ async def test_nothing_readable_of_a_closure_is_stored(
     for path, payload in found:
         text = payload.SerializeToString()
         assert not [marker for marker in markers if marker.encode() in text], path
-        # The SDK's own notes about a local activity: its name, its number, its times.
-        is_note = path.endswith("marker_recorded_event_attributes/details[data]/payloads")
+        # The SDK notes the name, number and times of a local activity, and the name of a patch.
+        is_note = path.endswith(("/details[data]/payloads", "/details[patch-data]/payloads"))
         assert is_note or payload.metadata["encoding"] == b"binary/encrypted", path
     summaries = [path for path, _ in found if "user_metadata" in path]
     assert summaries, "summaries are there, encrypted"
