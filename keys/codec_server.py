@@ -3,6 +3,7 @@
 Nothing of what it decodes is logged or kept. It decodes; only when asked to (``--encode``) does it encode.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -138,7 +139,10 @@ class CodecServer:
             return _refused(HTTPStatus.FORBIDDEN, "this namespace is not among the --namespace ones")
         try:
             body = await _body(request, BODY_LIMIT)
-            payloads = json_format.Parse(body, Payloads()).payloads
+            document = json.loads(body)
+            if not isinstance(document, dict):  # the parser below takes an empty list for an empty message
+                raise ValueError("no object")
+            payloads = json_format.ParseDict(document, Payloads()).payloads
         except TooLarge:
             return _refused(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {BODY_LIMIT} bytes"
