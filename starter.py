@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from commandline import clock, closing, looking, platform, proving
+from commandline import certifying, clock, closing, looking, platform, proving
 from commandline.terminal import ExitCode, fail, leave
 
 app = typer.Typer(
@@ -13,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Closes accounts: start a closure, follow it, act on it.",
 )
-for commands in (looking.app, proving.app, closing.app, clock.app):
+for commands in (looking.app, proving.app, closing.app, certifying.app, clock.app):
     app.add_typer(commands)
 app.add_typer(platform.app, name="platform", help="The embedded account platform, which stands in for yours.")
 
