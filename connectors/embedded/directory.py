@@ -66,8 +66,8 @@ class EmbeddedDirectory:
         async with reading(self._engine) as connection:
             await find_account(connection, account_id)
             rows = await connection.execute(
-                select(row.id, row.type, row.role).where(row.account_id == account_id).order_by(row.id)
+                select(row.id, row.type, row.role).where(row.account_id == account_id)
             )
             return tuple(
-                Relationship(relationship_id=name, type=kind, role=role) for name, kind, role in rows
+                Relationship(relationship_id=name, type=kind, role=role) for name, kind, role in sorted(rows)
             )

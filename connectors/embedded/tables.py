@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     column,
+    false,
     table,
 )
 
@@ -335,6 +336,8 @@ api_keys = Table(
     _belongs_to_account(),
     _id(),
     Column("enabled", Boolean, nullable=False),
+    # It worked until a closure stopped the account, and works again if that gives the account back.
+    Column("disabled_by_stop", Boolean, nullable=False, server_default=false()),
 )
 
 sessions = Table(
