@@ -17,6 +17,7 @@ from activities.requests import CertificateRequest
 from activities.subaccounts import subaccount_closure_id
 from closure.certificate import SignedCertificate, StoreState, store_reference
 from closure.lifecycle import Mode, Outcome, Stage
+from closure.messages import IdentityMethod
 from closure.policy import Policy, RetentionClass
 from connectors.embedded import tables
 from connectors.embedded.account_file import parse_account_file
@@ -26,6 +27,7 @@ from keys.signing import load_signer
 from keys.verify import verify
 from records.certificates import CertificateRecords, KeptCertificate
 from records.entries import EventType
+from records.identity import IdentityRecords
 from tests.workflows.house import Closing, House, HouseBuilder, eventually
 
 MOMENT = timedelta(seconds=30)
@@ -226,6 +228,17 @@ async def twilio_account(house: House, *subaccounts: str, **more: object) -> Clo
     return Closing(house, name, "twilio")
 
 
+async def password_proof(closing: Closing) -> str:
+    """T8."""
+
+    async def verified() -> bool:
+        return True
+
+    identity = IdentityRecords(closing.house.engine)
+    proof = await identity.prove_by_secret(closing.account_id, "u-1", IdentityMethod.PASSWORD, verified)
+    return proof.proof_id
+
+
 async def test_t5_t10_subaccounts_have_certificates_of_their_own_that_the_owners_names(house: House) -> None:
     closing = await twilio_account(
         house,
@@ -234,7 +247,8 @@ async def test_t5_t10_subaccounts_have_certificates_of_their_own_that_the_owners
         balance={"cash": "20.00", "promo": "2.50"},
         data=[{"id": "flows", "store": "flows", "objects": 3}],
     )
-    await closing.close(acknowledgements=closing.policy.acknowledgements["upgraded"])
+    proof_id = await password_proof(closing)
+    await closing.close(proof_id=proof_id, acknowledgements=closing.policy.acknowledgements["upgraded"])
     await closing.confirm()
     await closing.until(Stage.RETAINED)
     subaccounts = [
@@ -272,7 +286,7 @@ async def test_t5_t10_subaccounts_have_certificates_of_their_own_that_the_owners
 
 async def test_t6_a_dormant_account_gets_one_that_claims_no_deletion(house: House) -> None:
     closing = await twilio_account(house, resources=[{"id": "pn", "product": "phone-number"}])
-    await closing.close(mode=Mode.KEEP_DATA)
+    await closing.close(proof_id=await password_proof(closing), mode=Mode.KEEP_DATA)
     await closing.confirm()
     assert (await closing.outcome()).outcome is Outcome.DORMANT
     says = await certificate(house, closing.closure_id)
