@@ -21,9 +21,7 @@ def command_line(words: list[str]) -> typer.Typer:
         _mount_closures(app)
     from commandline import platform
 
-    app.add_typer(
-        platform.app, name=PLATFORM, help="The embedded account platform that stands in for yours."
-    )
+    app.add_typer(platform.app, name=PLATFORM, help="The embedded account platform that stands in for yours.")
     return app
 
 
