@@ -115,8 +115,8 @@ def _verified_answer(trail: AuditTrail, anchors: AnchorVerdict) -> Answer:
 def _anchors_text(anchors: AnchorVerdict) -> RenderableType:
     if anchors.state is AnchorState.NONE:
         return plain(
-            "Anchors: none. The file of CLOSURE_ANCHOR_FILE says nothing about this record, so a chain that was "
-            "rewritten as a whole would not show.",
+            "Anchors: none. The file of CLOSURE_ANCHOR_FILE says nothing about this record, so a chain that "
+            "was rewritten as a whole would not show.",
             style="yellow",
         )
     return plain(f"Anchors: it agrees with all {anchors.anchored} about this closure.", style="green")

@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from closure.errors import Refused
+from keys.payload_faults import payload_fault
 
 
 class ExitCode(IntEnum):
@@ -52,6 +53,8 @@ class Answer:
     document: JsonValue
     text: RenderableType
     exit_code: ExitCode = ExitCode.DONE
+    verbatim: str | None = None
+    """Printed as it is instead of both: a file whose bytes count."""
 
 
 def console() -> Console:
@@ -91,7 +94,10 @@ def execute(action: Callable[[], Awaitable[Answer]], *, as_json: bool) -> NoRetu
         leave(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - a person gets one line, never a traceback
         fail_with(error, as_json=as_json)
-    if as_json:
+    if answer.verbatim is not None:
+        verbatim = answer.verbatim
+        _print(lambda: sys.stdout.buffer.write(verbatim.encode()))
+    elif as_json:
         print_json(answer.document)
     else:
         text = answer.text
@@ -118,6 +124,9 @@ def fail_with(error: Exception, *, as_json: bool) -> NoReturn:
             fail(ExitCode.BAD_INPUT, "BadInput", str(error), as_json=as_json, faults=error.faults)
         case Unreachable():
             fail(ExitCode.UNREACHABLE, "Unreachable", str(error), as_json=as_json)
+        case _ if (fault := payload_fault(error)) is not None:
+            reason = f"{fault}; check CLOSURE_PAYLOAD_KEYS_FILE and CLOSURE_ENCRYPTION"
+            fail(ExitCode.BAD_INPUT, "BadInput", reason, as_json=as_json)
         case _ if _is_outage(error):
             reason = f"the server or the database failed: {type(error).__name__}: {error}; try again"
             fail(ExitCode.UNREACHABLE, "Unreachable", reason, as_json=as_json)
