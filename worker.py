@@ -49,6 +49,8 @@ from workflows.subaccount_deletion import SubaccountDeletion
 
 GRACEFUL_SHUTDOWN = timedelta(seconds=20)
 """How long running activities may finish after SIGTERM; the container's grace period is longer."""
+PROGRESS_INTERVAL = timedelta(seconds=2)
+"""How often the server hears of an activity's progress; the SDK's default would be most of a minute (A14)."""
 SIGN_OF_LIFE_INTERVAL = timedelta(seconds=5)
 SIGN_OF_LIFE_AGE = timedelta(seconds=30)
 SEARCH_ATTRIBUTES_DEADLINE = timedelta(seconds=10)
@@ -141,6 +143,7 @@ def build_worker(
         workflow_runner=workflow_runner(),
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
+        max_heartbeat_throttle_interval=PROGRESS_INTERVAL,
     )
 
 

@@ -11,6 +11,7 @@ from closure.lifecycle import Stage
 from connectors.ports import AccessControl, LegalHolds
 from records.closures import ClosureRecords
 from records.entries import Entry, EventType, NewClosure, RecordedClosure
+from records.personal import ERASED
 
 
 def subaccount_closure_id(owner_closure_id: str, account_id: str) -> str:
@@ -118,7 +119,8 @@ def _new_closure(owner: RecordedClosure, snapshot: str, step: SubaccountStep) ->
         ),
         policy_hash=owner.policy_hash,
         policy_snapshot=snapshot,
-        opened_by=owner.opened_by,
+        # Only what has ended is erased, and the owner has not.
+        opened_by=owner.opened_by or ERASED,
         key="opened",
         time=step.time,
         details={"owner": document.account_id, "owner_closure": document.closure_id},

@@ -63,6 +63,31 @@ class RefundStatus(WireModel):
     due_by: Instant
 
 
+KEPT_AFTER_DELETION = frozenset(
+    {
+        "closure_id",
+        "account_id",
+        "provider",
+        "policy",
+        "policy_version",
+        "mode",
+        "stage",
+        "outcome",
+        "survey_number",
+        "advice",
+        "plan_hash",
+        "confirmed_at",
+        "silent_until",
+        "delete_after",
+        "refund",
+        "workflow_id",
+        "run_id",
+    }
+)
+"""Fields of a `StatusDocument` that say nothing about a person. Item and resource ids may (domain names,
+phone numbers); a new field does until somebody has thought about it."""
+
+
 class StatusDocument(WireModel):
     """The public state of a closure: the query's answer, the record's row and the starter's ``--json``.
 
@@ -92,6 +117,10 @@ class StatusDocument(WireModel):
     workflow_id: str
     run_id: str
     web_url: str | None = None
+
+    def without_personal_data(self) -> "StatusDocument":
+        """What may stay of it when the account and its data are gone."""
+        return StatusDocument.model_validate(self.model_dump(include=set(KEPT_AFTER_DELETION)))
 
 
 class ClosureInput(WireModel):

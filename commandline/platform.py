@@ -17,7 +17,7 @@ from commandline.options import Account, AsJson, free_text, identifier
 from commandline.platform_rendering import account_text, command, loaded_text, outbox_text, with_next
 from commandline.terminal import Answer, BadInput, execute
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
 
 
 class RefundAnswer(StrEnum):

@@ -14,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from closure.errors import RefusalType, Refused
 from closure.lifecycle import Stage
 from closure.messages import StatusDocument
+from commandline.check_progress import check_progress
 from commandline.connection import web_url
 from commandline.countdown import deadline, remaining_seconds, seconds_until
 from commandline.delivery import QUERY_DEADLINE, query_status
@@ -32,12 +33,14 @@ class Standing:
 
     document: StatusDocument
     note: str = ""
+    progress: str = ""
+    """Of the system check that is running (A14)."""
 
     def answer(self) -> Answer:
         return Answer(self.document.model_dump(mode="json"), self.text())
 
     def text(self) -> RenderableType:
-        return status_text(self.document, note=self.note)
+        return status_text(self.document, note=self.note, progress=self.progress)
 
 
 async def read_standing(
@@ -78,7 +81,11 @@ async def completed(client: Client, document: StatusDocument) -> Standing:
         "remaining_seconds": remaining,
         "web_url": web_url(client, document.workflow_id, document.run_id),
     }
-    return Standing(document.model_copy(update=additions))
+    checking = document.stage is Stage.CHECKING
+    return Standing(
+        document.model_copy(update=additions),
+        progress=await check_progress(client, document.workflow_id) if checking else "",
+    )
 
 
 async def _until_cooled_off(client: Client, workflow_id: str) -> int | None:

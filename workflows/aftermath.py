@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.subaccounts import SubaccountActivities
     from closure.certificate import CERTIFIED
     from closure.lifecycle import Stage
-    from closure.messages import RefundState
+    from closure.messages import KEPT_AFTER_DELETION, RefundState
     from closure.notices import spoken_moment
     from records.entries import EventType
     from workflows.calls import act, attempt, quickly
@@ -117,7 +117,13 @@ class ClosureAftermath(ClosureRun):
                 summary="Remove the role, contacts and the account",
             )
         )
-        await self._step(EventType.DELETED, Stage.DELETED)
+        # The record forgets the person in this step; the closure's last answer says no more than the record.
+        forgetting = {
+            name: value
+            for name, value in self._document.without_personal_data()
+            if name not in KEPT_AFTER_DELETION
+        }
+        await self._step(EventType.DELETED, Stage.DELETED, forgetting)
 
     async def _certify(self) -> None:
         """Evidence for the customer, after the last audit event; tried until it is signed."""

@@ -52,6 +52,10 @@ def current_details(document: StatusDocument, deadline: datetime | None, waiting
         lines += [f"**Deadline:** {deadline:%Y-%m-%d %H:%M:%S} UTC", ""]
     if document.stage in _NEXT:
         lines += [f"**Next:** {_NEXT[document.stage]}", ""]
+    if document.refund:
+        refund, state = document.refund, document.refund.status.value.replace("_", " ")
+        due_by = f"due by {refund.due_by:%Y-%m-%d %H:%M} UTC"
+        lines += [f"**Refund:** {refund.amount} {refund.currency}, {state}, {due_by}", ""]
     lines += _checklist(document)
     if document.unrecoverable:
         lines += [f"**Can't come back:** {_listed(document.unrecoverable)}", ""]
@@ -88,9 +92,9 @@ def _checklist(document: StatusDocument) -> list[str]:
 
 def _row(item: ChecklistItem) -> str:
     mark = {
-        ItemCategory.MANUAL: "✋ manual",
-        ItemCategory.UNKNOWN: "❓ unknown",
-        ItemCategory.RENOUNCEABLE: "✔ given up" if item.renounced else "♻ renounceable",
+        ItemCategory.MANUAL: "manual",
+        ItemCategory.UNKNOWN: "unknown",
+        ItemCategory.RENOUNCEABLE: "given up" if item.renounced else "renounceable",
     }[item.category]
     # No code span for the id: backslashes would show in it.
     return f"| {mark} | **{escaped(item.item_id)}** {escaped(item.title)} | {escaped(item.how_to)} |"
