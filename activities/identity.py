@@ -71,9 +71,13 @@ class IdentityActivities:
         """Passes when the user's role allows closing now and their proof of identity is fresh.
 
         Raises:
-            Refused: `ROLE_REFUSED` or `IDENTITY_PROOF_REQUIRED`.
+            Refused: `ROLE_REFUSED` or `IDENTITY_PROOF_REQUIRED`; where the account must be open,
+                `CLOSURE_ALREADY_OPEN` or `ACCOUNT_CLOSED`.
         """
         policy = await pinned_policy(self._records, request.closure_id)
+        if request.needs_open_account:
+            # Its owner's closure may have stopped it while this one was waiting.
+            _require_open_account(await self._directory.profile(request.account_id))
         await self._require_role(policy, request.account_id, request.actor)
         if request.proof_id is not None:
             await self._consume(

@@ -9,9 +9,10 @@ from typing import TypeVar
 from temporalio import activity
 
 from activities.plans import pinned_policy
-from activities.requests import SurveyProgress, SurveyRequest, SurveyResult
+from activities.requests import PlanAgain, SurveyProgress, SurveyRequest, SurveyResult
 from closure.accounts import AccountProfile
 from closure.checks import carry_renounced, evaluate
+from closure.messages import ChecklistItem, ItemCategory
 from closure.plan import Plan, make_plan, unrecoverable_ids
 from closure.plan_difference import difference
 from closure.survey import AccountFacts, Source, SurveyFacts
@@ -23,6 +24,11 @@ SOURCE_TIMEOUT = timedelta(seconds=60)
 HEARTBEAT_INTERVAL = timedelta(seconds=5)
 SUBACCOUNTS_AT_ONCE = 10
 """Of which the sources are read at the same time."""
+
+
+class NotReadable(Exception):
+    """A source can't be read that the plan needs. Retried."""
+
 
 Reading = TypeVar("Reading")
 logger = logging.getLogger(__name__)
@@ -48,6 +54,30 @@ class SurveyActivities:
     @activity.defn
     async def survey(self, request: SurveyRequest) -> SurveyResult:
         """Runs all checks of the closure's pinned policy once."""
+        plan, items = await self._plan(request)
+        return _result(plan).model_copy(
+            update={
+                "items": carry_renounced(request.previous_items, items),
+                "changes": await self._changes(request, plan),
+            }
+        )
+
+    @activity.defn
+    async def plan_again(self, request: PlanAgain) -> SurveyResult:
+        """The confirmed plan, for the subaccounts that came or went before the account had stopped (T4, T10).
+
+        Raises:
+            NotReadable: what stopped can't be read; nothing of it may be lost.
+        """
+        plan, items = await self._plan(request, stopped=frozenset(request.subaccounts))
+        if any(item.category is ItemCategory.UNKNOWN for item in items):
+            raise NotReadable("a source of the account or of its subaccounts can't be read")
+        return _result(plan)
+
+    async def _plan(
+        self, request: SurveyRequest | PlanAgain, stopped: frozenset[str] | None = None
+    ) -> tuple[Plan, tuple[ChecklistItem, ...]]:
+        """Reads all sources and leaves the plan in the record."""
         closure = await self._records.get(request.closure_id)
         if closure is None:
             raise RuntimeError(f"the record has no closure {request.closure_id}")
@@ -62,17 +92,9 @@ class SurveyActivities:
             report=activity.heartbeat,
         )
         items = evaluate(policy, facts, request.time, mode)
-        plan = make_plan(policy, facts, items, mode)
+        plan = make_plan(policy, facts, items, mode, stopped=stopped)
         await self._records.save_plan(request.closure_id, plan.plan_hash, plan.model_dump_json())
-        return SurveyResult(
-            items=carry_renounced(request.previous_items, items),
-            plan_hash=plan.plan_hash,
-            changes=await self._changes(request, plan),
-            releases=sum(len(each.released_ids) + len(each.cancellations) for each in plan.accounts),
-            writes_off=any(each.writes_off for each in plan.accounts),
-            refunds=plan.refund_total is not None,
-            unrecoverable=unrecoverable_ids(plan),
-        )
+        return plan, items
 
     async def _changes(self, request: SurveyRequest, plan: Plan) -> tuple[str, ...]:
         if request.previous_plan_hash in (None, plan.plan_hash):
@@ -81,6 +103,17 @@ class SurveyActivities:
         if content is None:  # never seen: the workflow calls it stale
             return ()
         return difference(Plan.model_validate_json(content), plan)
+
+
+def _result(plan: Plan) -> SurveyResult:
+    return SurveyResult(
+        items=(),
+        plan_hash=plan.plan_hash,
+        releases=sum(len(each.released_ids) + len(each.cancellations) for each in plan.accounts),
+        writes_off=any(each.writes_off for each in plan.accounts),
+        refunds=plan.refund_total is not None,
+        unrecoverable=unrecoverable_ids(plan),
+    )
 
 
 def _to_nobody(progress: SurveyProgress) -> None:

@@ -26,9 +26,10 @@ with workflow.unsafe.imports_passed_through():
     )
     from records.entries import EventType
     from workflows.aftermath import ClosureAftermath
-    from workflows.calls import act, decide, decide_quickly, quickly
-    from workflows.closure_run import NO_INPUT, plan_refusal, refusal, stage_after
+    from workflows.calls import act, act_at_length, decide, decide_quickly, quickly
+    from workflows.closure_run import NO_INPUT, stage_after
     from workflows.progress import ClosureProgress
+    from workflows.refusals import plan_refusal, refusal
 
 _OWED_NAMED = 5
 OPENING_TIME = timedelta(minutes=10)
@@ -151,7 +152,7 @@ class AccountClosure(ClosureAftermath):
         if not keeps_data:
             await self._stop()
         if self._state.releases:
-            released = await act(
+            released = await act_at_length(
                 ResourceActivities.release_resources,
                 self._effect("release"),
                 summary=f"Release {self._state.releases} resources, dependents first",
@@ -185,6 +186,8 @@ class AccountClosure(ClosureAftermath):
         self._update({"access_stopped_at": stopped.at, "subaccounts": stopped.subaccounts})
         if stopped.subaccounts:
             await self._note(EventType.SUBACCOUNTS_STOPPED, {"subaccounts": len(stopped.subaccounts)})
+        if not stopped.as_planned:
+            await self._plan_again()
 
     async def _fall_silent(self) -> None:
         policy = self._state.policy
@@ -320,7 +323,7 @@ class AccountClosure(ClosureAftermath):
             self._require_ready()
             await decide_quickly(
                 IdentityActivities.authorize,
-                self._authorization(request.actor, request.proof_id),
+                self._authorization(request.actor, request.proof_id, needs_open_account=True),
                 summary="Check who confirms",
             )
             if survey.plan_hash != seen or stage_after(survey.items) is not Stage.READY:

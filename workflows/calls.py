@@ -17,6 +17,7 @@ Activity = Callable[[Any, Input], Coroutine[Any, Any, Result]]
 
 _LOCAL = timedelta(seconds=10)
 _SHORT = timedelta(seconds=30)
+_CALL = timedelta(minutes=2)
 _LONG = timedelta(hours=1)
 _HEARTBEAT = timedelta(seconds=60)
 _A_FEW = 3
@@ -58,6 +59,17 @@ async def act(activity: Activity[Input, Result], argument: Input, *, summary: st
     return await workflow.execute_activity_method(
         activity,
         argument,
+        start_to_close_timeout=_CALL,
+        retry_policy=_retries(_SUPERSEDED),
+        summary=summary,
+    )
+
+
+async def act_at_length(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+    """As `act`, for an activity that may take long and heartbeats: a dead worker's is noticed by that."""
+    return await workflow.execute_activity_method(
+        activity,
+        argument,
         start_to_close_timeout=_LONG,
         heartbeat_timeout=_HEARTBEAT,
         retry_policy=_retries(_SUPERSEDED),
@@ -65,8 +77,12 @@ async def act(activity: Activity[Input, Result], argument: Input, *, summary: st
     )
 
 
-async def attempt_or_fail(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+async def attempt(
+    activity: Activity[Input, Result], argument: Input, *, summary: str, at_length: bool = False
+) -> Result:
     """A normal activity with a few tries, for what is tried again later anyway.
+
+    `at_length` is for an activity that may take long and heartbeats.
 
     Raises:
         ActivityError: all tries failed, or a rule refused.
@@ -74,8 +90,8 @@ async def attempt_or_fail(activity: Activity[Input, Result], argument: Input, *,
     return await workflow.execute_activity_method(
         activity,
         argument,
-        start_to_close_timeout=_LONG,
-        heartbeat_timeout=_HEARTBEAT,
+        start_to_close_timeout=_LONG if at_length else _CALL,
+        heartbeat_timeout=_HEARTBEAT if at_length else None,
         retry_policy=RetryPolicy(
             initial_interval=timedelta(seconds=1),
             maximum_attempts=_A_FEW,
@@ -83,15 +99,6 @@ async def attempt_or_fail(activity: Activity[Input, Result], argument: Input, *,
         ),
         summary=summary,
     )
-
-
-async def attempt(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result | None:
-    """As `attempt_or_fail`; None when all tries failed."""
-    try:
-        return await attempt_or_fail(activity, argument, summary=summary)
-    except ActivityError:
-        workflow.logger.warning("%s: failed, to be tried again later", summary)
-        return None
 
 
 async def quickly(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:

@@ -8,7 +8,6 @@ from typing import Any
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, SearchAttributeUpdate
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue, ValidationError
@@ -23,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         Effect,
         Notice,
         OpenedClosure,
+        PlanAgain,
         SurveyRequest,
         SurveyResult,
     )
@@ -31,9 +31,10 @@ with workflow.unsafe.imports_passed_through():
     from closure.lifecycle import IRREVOCABLE, REVOCABLE, Stage
     from closure.messages import ChecklistItem, CloseRequest, ConfirmRequest, StatusDocument
     from records.entries import Entry, EventType
-    from workflows.calls import act, quickly
+    from workflows.calls import act, act_at_length, quickly
     from workflows.presentation import current_details
     from workflows.progress import AccountClosureInput, ClosureProgress
+    from workflows.refusals import refusal
     from workflows.search_attributes import CLOSURE_DEADLINE, CLOSURE_OUTCOME, CLOSURE_STAGE
 
 _LOOK_AGAIN = timedelta(hours=1)
@@ -72,6 +73,8 @@ class ClosureRun:
         if progress is not None:
             document = progress.document.model_copy(update={"run_id": workflow.info().run_id})
             self._progress = progress.model_copy(update={"document": document})
+            self._waiting_for = progress.waiting_for
+            self._recheck_requested |= progress.recheck_requested
             self._show()
 
     # State.
@@ -202,7 +205,7 @@ class ClosureRun:
     # Surveys.
 
     async def _survey(self, *, previous_plan_hash: str | None = None) -> SurveyResult:
-        return await act(
+        return await act_at_length(
             SurveyActivities.survey,
             SurveyRequest(
                 closure_id=self._document.closure_id,
@@ -237,6 +240,26 @@ class ClosureRun:
             "survey_number": self._document.survey_number + 1,
             "plan_hash": survey.plan_hash,
         }
+
+    async def _plan_again(self) -> None:
+        """Other subaccounts stopped than the customer saw: their money and things are in the plan now."""
+        again = await act_at_length(
+            SurveyActivities.plan_again,
+            PlanAgain(
+                closure_id=self._document.closure_id,
+                account_id=self._document.account_id,
+                subaccounts=self._state.subaccounts,
+                time=workflow.now(),
+            ),
+            summary="Plan for the subaccounts that stopped",
+        )
+        self._survey_changes(again)
+        await self._step(
+            EventType.PLAN_ADAPTED,
+            self._stage,
+            {"plan_hash": again.plan_hash},
+            details={"plan_hash": again.plan_hash, "subaccounts": len(self._state.subaccounts)},
+        )
 
     async def _commit_to(self, survey: SurveyResult, request: ConfirmRequest) -> None:
         """From here on there is no way back."""
@@ -277,7 +300,7 @@ class ClosureRun:
 
     async def _billing_verdict(self) -> BillingVerdict:
         assert self._state.access_stopped_at is not None, "access was never stopped"
-        return await act(
+        return await act_at_length(
             BillingActivities.check_billing,
             BillingCheck(
                 closure_id=self._document.closure_id,
@@ -314,16 +337,21 @@ class ClosureRun:
     def _continue_as_new_if_suggested(self) -> None:
         if workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished():
             assert self._input is not None
-            workflow.continue_as_new(self._input.model_copy(update={"progress": self._progress}))
+            waits = {"waiting_for": self._waiting_for, "recheck_requested": self._recheck_requested}
+            progress = self._state.model_copy(update=waits)
+            workflow.continue_as_new(self._input.model_copy(update={"progress": progress}))
 
     # Guards of customer actions.
 
-    def _authorization(self, actor: str, proof_id: str | None) -> Authorization:
+    def _authorization(
+        self, actor: str, proof_id: str | None, *, needs_open_account: bool = False
+    ) -> Authorization:
         return Authorization(
             closure_id=self._document.closure_id,
             account_id=self._document.account_id,
             actor=actor,
             proof_id=proof_id,
+            needs_open_account=needs_open_account,
         )
 
     def _require_revocable(self) -> None:
@@ -364,33 +392,6 @@ class ClosureRun:
         if update is not None:
             self._update({"handled_updates": (*self._state.handled_updates, update.id)})
         return self._document
-
-
-def refusal(rule: RefusalType, message: str) -> ApplicationError:
-    """A rule's "no" as the failure that reaches the client."""
-    return ApplicationError(message, type=rule.value, non_retryable=True)
-
-
-def plan_refusal(survey: SurveyResult, *, is_stale: bool) -> ApplicationError:
-    """Why a confirm was refused although the closure was ready: what was seen is not what would happen."""
-    changes = list(survey.changes)
-    if is_stale and not changes:
-        return refusal(
-            RefusalType.STALE_PLAN_HASH,
-            "this plan hash is not of the current plan; look at `starter.py status` and confirm what you see",
-        )
-    if not changes:
-        return refusal(
-            RefusalType.ITEMS_OUTSTANDING, "something blocks the closure again; look at the checklist"
-        )
-    return ApplicationError(
-        "the account has changed since the plan was seen: "
-        + "; ".join(changes)
-        + " — look and confirm again",
-        {"changes": changes},
-        type=RefusalType.PLAN_CHANGED.value,
-        non_retryable=True,
-    )
 
 
 def stage_after(items: tuple[ChecklistItem, ...]) -> Stage:

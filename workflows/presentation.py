@@ -29,10 +29,11 @@ _NEXT: dict[Stage, str] = {
     Stage.BLOCKED: "handle the manual items and send the `recheck` signal; renounce the renounceable ones "
     "with `starter.py renounce`.",
     Stage.READY: "the customer confirms with `starter.py confirm`, bound to the plan hash below.",
-    Stage.ENTERING: "the silent period begins by itself.",
+    Stage.ENTERING: "what follows begins by itself.",
     Stage.SILENT: "the final check begins by itself at the deadline.",
     Stage.FINAL_CHECK: "deletion, or restoration if anything is owed. `recheck` looks at once.",
-    Stage.RETAINED: "deletion begins by itself at the deadline.",
+    Stage.RETAINED: "deletion begins by itself at the deadline. `recheck` asks about the refund at once.",
+    Stage.DELETING: "the outcome. `recheck` tries at once what is held up.",
 }
 
 _SHOWN_ITEMS = 50

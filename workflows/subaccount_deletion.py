@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.requests import Effect, SubaccountResult, SubaccountStep
     from activities.subaccounts import SubaccountActivities, subaccount_closure_id
     from closure.lifecycle import Stage
-    from workflows.calls import attempt_or_fail
+    from workflows.calls import attempt
     from workflows.search_attributes import CLOSURE_OUTCOME, CLOSURE_STAGE
 
 
@@ -28,17 +28,16 @@ class SubaccountDeletion:
             workflow.logger.warning("subaccount %s is held up: %s", step.account_id, cause)
             workflow.set_current_details(f"Held up: {type(cause).__name__}. It is tried again.")
             return SubaccountResult(account_id=step.account_id, held_up_by=_reason(cause))
-        workflow.upsert_search_attributes(
-            [CLOSURE_STAGE.value_set(Stage.DELETED.value), CLOSURE_OUTCOME.value_set(Stage.DELETED.value)]
-        )
+        if step.closes:
+            workflow.upsert_search_attributes(
+                [CLOSURE_STAGE.value_set(Stage.DELETED.value), CLOSURE_OUTCOME.value_set(Stage.DELETED.value)]
+            )
         return SubaccountResult(account_id=step.account_id)
 
     async def _delete(self, step: SubaccountStep) -> None:
-        await attempt_or_fail(
-            SubaccountActivities.begin_subaccount_deletion, step, summary="Record: deletion begins"
-        )
+        await attempt(SubaccountActivities.begin_subaccount_deletion, step, summary="Record: deletion begins")
         closure_id = subaccount_closure_id(step.owner_closure_id, step.account_id)
-        erased = await attempt_or_fail(
+        erased = await attempt(
             ErasureActivities.erase_data,
             Effect(
                 closure_id=step.owner_closure_id,
@@ -48,13 +47,18 @@ class SubaccountDeletion:
                 time=step.time,
             ),
             summary="Erase data stores and verify",
+            at_length=True,
         )
         stores: list[JsonValue] = [store.model_dump() for store in erased.stores]
-        await attempt_or_fail(
-            SubaccountActivities.finish_subaccount_deletion,
+        await attempt(
+            SubaccountActivities.note_subaccount_erasure,
             step.model_copy(update={"details": {"stores": stores}}),
-            summary="Close the subaccount",
+            summary="Record: data erased",
         )
+        if step.closes:
+            await attempt(
+                SubaccountActivities.finish_subaccount_deletion, step, summary="Close the subaccount"
+            )
 
 
 def _reason(cause: BaseException) -> str:
