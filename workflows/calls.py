@@ -36,6 +36,14 @@ def _retries(final: list[str]) -> RetryPolicy:
     )
 
 
+def _quick_retries(final: list[str]) -> RetryPolicy:
+    return RetryPolicy(
+        initial_interval=timedelta(milliseconds=100),
+        maximum_attempts=_A_FEW,
+        non_retryable_error_types=final,
+    )
+
+
 async def decide(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
     """A normal activity whose refusals are final.
 
@@ -101,6 +109,26 @@ async def attempt(
     )
 
 
+async def attempt_quickly(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+    """As `attempt`, for one short SQL transaction: a local activity first.
+
+    Raises:
+        ActivityError: all tries failed, or a rule refused.
+    """
+    try:
+        return await workflow.execute_local_activity_method(
+            activity,
+            argument,
+            start_to_close_timeout=_LOCAL,
+            retry_policy=_quick_retries(_DECIDING),
+            summary=summary,
+        )
+    except ActivityError as error:
+        if refusal_type(error) is not None:
+            raise
+    return await attempt(activity, argument, summary=summary)
+
+
 async def quickly(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
     """One short SQL transaction as a local activity: three tries, then the same as a normal activity.
 
@@ -111,11 +139,7 @@ async def quickly(activity: Activity[Input, Result], argument: Input, *, summary
             activity,
             argument,
             start_to_close_timeout=_LOCAL,
-            retry_policy=RetryPolicy(
-                initial_interval=timedelta(milliseconds=100),
-                maximum_attempts=3,
-                non_retryable_error_types=_SUPERSEDED,
-            ),
+            retry_policy=_quick_retries(_SUPERSEDED),
             summary=summary,
         )
     except FailureError as error:
@@ -137,11 +161,7 @@ async def decide_quickly(activity: Activity[Input, Result], argument: Input, *, 
             activity,
             argument,
             start_to_close_timeout=_LOCAL,
-            retry_policy=RetryPolicy(
-                initial_interval=timedelta(milliseconds=100),
-                maximum_attempts=3,
-                non_retryable_error_types=_DECIDING,
-            ),
+            retry_policy=_quick_retries(_DECIDING),
             summary=summary,
         )
     except FailureError as error:

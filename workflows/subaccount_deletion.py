@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.requests import Effect, SubaccountResult, SubaccountStep
     from activities.subaccounts import SubaccountActivities, subaccount_closure_id
     from closure.lifecycle import Stage
-    from workflows.calls import attempt
+    from workflows.calls import attempt, attempt_quickly
     from workflows.search_attributes import CLOSURE_OUTCOME, CLOSURE_STAGE
 
 
@@ -50,13 +50,13 @@ class SubaccountDeletion:
             at_length=True,
         )
         stores: list[JsonValue] = [store.model_dump() for store in erased.stores]
-        await attempt(
+        await attempt_quickly(
             SubaccountActivities.note_subaccount_erasure,
             step.model_copy(update={"details": {"stores": stores}}),
             summary="Record: data erased",
         )
         if step.closes:
-            await attempt(
+            await attempt_quickly(
                 SubaccountActivities.finish_subaccount_deletion, step, summary="Close the subaccount"
             )
 
