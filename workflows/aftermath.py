@@ -110,9 +110,14 @@ class ClosureAftermath(ClosureRun):
                 await self._delete_subaccounts()
                 continue
             self._wait_for(self._held_up_by())
-            await self._wait(workflow.now() + LOOK_AGAIN, self._held_up_by())
+            await self._wait(self._next_try(), self._held_up_by())
             await self._delete_subaccounts()
         self._wait_for(None)
+
+    def _next_try(self) -> datetime:
+        """Hourly while a subaccount is held up; for the refund alone at its own interval."""
+        hourly = workflow.now() + LOOK_AGAIN
+        return hourly if self._pending_subaccounts() else self._state.next_refund_look or hourly
 
     def _held_up_by(self) -> str:
         reasons = []
