@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -17,6 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.access import AccessActivities
 from activities.billing import BillingActivities
+from activities.certificates import CertificateActivities
 from activities.erasure import ErasureActivities
 from activities.identity import IdentityActivities
 from activities.log_context import LogContextInterceptor
@@ -37,6 +39,7 @@ from database.engine import DatabaseUnreachable, create_engine
 from database.schema import SchemaOutdated, prepare, upgrade
 from deploy.registration import NamespaceNotUsable, ensure_search_attributes, missing_search_attributes
 from log_output import configure_logging
+from records.certificates import CertificateRecords
 from records.closures import ClosureRecords
 from records.identity import IdentityRecords
 from records.schema import MIGRATIONS as RECORD_MIGRATIONS
@@ -46,12 +49,17 @@ from workflows.subaccount_deletion import SubaccountDeletion
 
 GRACEFUL_SHUTDOWN = timedelta(seconds=20)
 """How long running activities may finish after SIGTERM; the container's grace period is longer."""
+PROGRESS_INTERVAL = timedelta(seconds=2)
+"""How often the server hears of an activity's progress; the SDK's default would be most of a minute (A14)."""
 SIGN_OF_LIFE_INTERVAL = timedelta(seconds=5)
 SIGN_OF_LIFE_AGE = timedelta(seconds=30)
 SEARCH_ATTRIBUTES_DEADLINE = timedelta(seconds=10)
 # More at once on two busy cores would trip the SDK's two-second deadlock detector.
 WORKFLOW_TASKS = 20
-PASSED_THROUGH = ("pydantic", "closure", "records", "connectors", "activities", "pycountry")
+PASSED_THROUGH = (
+    *("pydantic", "pycountry", "cryptography"),
+    *("closure", "records", "connectors", "activities", "keys"),
+)
 
 STARTING_FAULTS = (
     BadInput,
@@ -79,6 +87,7 @@ def build_worker(
     policies: dict[str, Policy],
     task_queue: str,
     *,
+    signing_key_file: Path,
     platform: EmbeddedPlatform | None = None,
 ) -> Worker:
     """Connects ports to activities; the only place that knows which connectors are in use.
@@ -87,17 +96,25 @@ def build_worker(
     """
     platform = platform or EmbeddedPlatform.connect(engine)
     records = ClosureRecords(engine)
-    identity = IdentityActivities(platform.directory, IdentityRecords(engine), records, policies)
-    survey = SurveyActivities(
-        platform.directory, platform.billing, platform.inventory, platform.data_stores, records
+    identity = IdentityActivities(
+        platform.directory, platform.holds, IdentityRecords(engine), records, policies
     )
-    billing = BillingActivities(platform.billing, records)
-    resources = ResourceActivities(platform.inventory, records)
-    access = AccessActivities(platform.access, records)
-    erasure = ErasureActivities(platform.data_stores, records)
+    survey = SurveyActivities(
+        platform.directory,
+        platform.billing,
+        platform.inventory,
+        platform.data_stores,
+        platform.holds,
+        records,
+    )
+    billing = BillingActivities(platform.billing, platform.holds, records)
+    resources = ResourceActivities(platform.inventory, platform.holds, records)
+    access = AccessActivities(platform.access, platform.holds, records)
+    erasure = ErasureActivities(platform.data_stores, platform.holds, records)
     notifications = NotificationActivities(platform.messages, records)
     refunds = RefundActivities(platform.refunds, records)
-    subaccounts = SubaccountActivities(platform.access, records)
+    subaccounts = SubaccountActivities(platform.access, platform.holds, records)
+    certificates = CertificateActivities(records, CertificateRecords(engine), signing_key_file)
     return Worker(
         client,
         task_queue=task_queue,
@@ -123,11 +140,13 @@ def build_worker(
             subaccounts.begin_subaccount_deletion,
             subaccounts.note_subaccount_erasure,
             subaccounts.finish_subaccount_deletion,
+            certificates.issue_certificate,
         ],
         interceptors=[LogContextInterceptor(), RefusalInterceptor()],
         workflow_runner=workflow_runner(),
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
+        max_heartbeat_throttle_interval=PROGRESS_INTERVAL,
     )
 
 
@@ -196,7 +215,9 @@ async def _serve(settings: Settings) -> None:
         await prepare(engine, migrations)
     client = await connect()
     await _require_search_attributes(client)
-    worker = build_worker(client, engine, policies, settings.task_queue)
+    worker = build_worker(
+        client, engine, policies, settings.task_queue, signing_key_file=settings.signing_key_file
+    )
     logger.info("worker is polling", task_queue=settings.task_queue, policies=sorted(policies))
     async with worker:
         await _until(stop, settings)

@@ -2,17 +2,19 @@
 
 from temporalio import activity
 
+from activities.holds import refuse_held
 from activities.plans import confirmed_plan, pinned_policy
 from activities.requests import AccessStopped, Effect
-from connectors.ports import AccessControl
+from connectors.ports import AccessControl, LegalHolds
 from records.closures import ClosureRecords
 
 
 class AccessActivities:
     """Access, API keys, sessions, the cleanup role, bindings and the account's last breath."""
 
-    def __init__(self, access: AccessControl, records: ClosureRecords) -> None:
+    def __init__(self, access: AccessControl, holds: LegalHolds, records: ClosureRecords) -> None:
         self._access = access
+        self._holds = holds
         self._records = records
 
     @activity.defn
@@ -44,14 +46,29 @@ class AccessActivities:
 
     @activity.defn
     async def delete_bindings(self, effect: Effect) -> int:
-        """Deletes the ties to third parties (A25); returns how many."""
+        """Deletes the ties to third parties (A25); returns how many.
+
+        Raises:
+            Refused: `LEGAL_HOLD`.
+        """
+        await refuse_held(self._holds, effect.account_id)
         return await self._access.delete_bindings(effect.account_id, key=effect.key)
 
     @activity.defn
     async def close_account(self, effect: Effect) -> None:
-        """The last step: the cleanup role, then contacts, credentials and the account itself."""
+        """The last step: the cleanup role, then contacts, credentials and the account itself.
+
+        Raises:
+            Refused: `LEGAL_HOLD`.
+        """
+        await refuse_held(self._holds, effect.account_id)
         await self._delete_service_role(effect)
-        await self._access.close(effect.account_id, key=f"{effect.key}/close", time=effect.time)
+        await self._access.close(
+            effect.account_id,
+            key=f"{effect.key}/close",
+            time=effect.time,
+            retained_stores=effect.retained_stores,
+        )
 
     async def _delete_service_role(self, effect: Effect) -> None:
         role = (await pinned_policy(self._records, effect.closure_id)).service_role

@@ -4,31 +4,38 @@ from datetime import datetime
 
 from temporalio import activity
 
+from activities.holds import refuse_held
 from activities.plans import confirmed_plan, pinned_policy
 from activities.requests import BillingCheck, BillingVerdict, Effect, WrittenOff
 from closure.checks import is_billing_final, newly_owed, of_subaccount
 from closure.messages import ChecklistItem
 from closure.money import Money
 from closure.plan import AccountPlan
-from connectors.ports import Billing
+from connectors.ports import Billing, LegalHolds
 from records.closures import ClosureRecords
 
 
 class BillingActivities:
     """Forfeits and voids by key; reads the biller, never a local copy, for the final check."""
 
-    def __init__(self, billing: Billing, records: ClosureRecords) -> None:
+    def __init__(self, billing: Billing, holds: LegalHolds, records: ClosureRecords) -> None:
         self._billing = billing
+        self._holds = holds
         self._records = records
 
     @activity.defn
     async def write_off(self, effect: Effect) -> WrittenOff:
-        """Forfeits balances and voids debts of the confirmed plan; never more than is there now."""
+        """Forfeits balances and voids debts of the confirmed plan; never more than is there now.
+
+        Raises:
+            Refused: `LEGAL_HOLD`.
+        """
         plan = await confirmed_plan(self._records, effect)
         forfeited_cash = forfeited_promo = voided = Money.zero(plan.currency)
         for account in plan.accounts:
             if not account.writes_off:
                 continue
+            await refuse_held(self._holds, account.account_id)
             key = f"{effect.key}/{account.account_id}"
             cash, promo, debt = await self._write_off(account, key, effect.time)
             forfeited_cash += cash
@@ -59,7 +66,7 @@ class BillingActivities:
 
     @activity.defn
     async def check_billing(self, check: BillingCheck) -> BillingVerdict:
-        """The billing-latency recheck. Unreadable or not final is a wait, never a pass."""
+        """The billing-latency recheck. Unreadable, not final or under legal hold is a wait, never a pass."""
         policy = await pinned_policy(self._records, check.closure_id)
         owed: list[ChecklistItem] = []
         final = True
@@ -78,4 +85,6 @@ class BillingActivities:
             return BillingVerdict(owed=tuple(owed))
         if not final:
             return BillingVerdict(waiting_for="usage is not billed up to the moment access stopped")
+        if await self._holds.is_held(check.account_id):
+            return BillingVerdict(waiting_for="the account is under legal hold")
         return BillingVerdict()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from temporalio import activity
 
+from activities.holds import refuse_held
 from activities.plans import pinned_policy
 from activities.requests import Authorization, OpenClosure, OpenedClosure, Refusal
 from closure.accounts import Access, AccountProfile
@@ -11,7 +12,7 @@ from closure.errors import RefusalType, Refused
 from closure.lifecycle import Stage
 from closure.messages import StatusDocument
 from closure.policy import Policy
-from connectors.ports import Directory
+from connectors.ports import Directory, LegalHolds
 from records.closures import ClosureRecords
 from records.entries import Entry, EventType, NewClosure
 from records.identity import IdentityRecords
@@ -23,11 +24,13 @@ class IdentityActivities:
     def __init__(
         self,
         directory: Directory,
+        holds: LegalHolds,
         identity: IdentityRecords,
         records: ClosureRecords,
         policies: Mapping[str, Policy],
     ) -> None:
         self._directory = directory
+        self._holds = holds
         self._identity = identity
         self._records = records
         self._policies = policies
@@ -78,7 +81,9 @@ class IdentityActivities:
         if request.needs_open_account:
             # Its owner's closure may have stopped it while this one was waiting.
             _require_open_account(await self._directory.profile(request.account_id))
-        await self._require_role(policy, request.account_id, request.actor)
+        approval = policy.approval
+        roles = approval.roles if request.approves and approval else policy.eligibility.roles
+        await self._require_role(roles, request.account_id, request.actor)
         if request.proof_id is not None:
             await self._consume(
                 policy, request.proof_id, request.account_id, request.actor, request.closure_id
@@ -94,7 +99,8 @@ class IdentityActivities:
         policy.require_provider(profile.provider)
         policy.require_mode(closure.mode)
         policy.require_kind(profile.kind)
-        await self._require_role(policy, closure.account_id, request.request.actor)
+        await refuse_held(self._holds, closure.account_id)
+        await self._require_role(policy.eligibility.roles, closure.account_id, request.request.actor)
         await self._consume(
             policy,
             request.request.proof_id,
@@ -120,10 +126,10 @@ class IdentityActivities:
         proof = await self._identity.consume(proof_id, account_id, actor, closure_id, lifetime)
         policy.require_method(proof.method)
 
-    async def _require_role(self, policy: Policy, account_id: str, user_id: str) -> None:
+    async def _require_role(self, roles: tuple[str, ...], account_id: str, user_id: str) -> None:
         role = await self._directory.role_of(account_id, user_id)
-        if role not in policy.eligibility.roles:
-            allowed = " or ".join(policy.eligibility.roles)
+        if role not in roles:
+            allowed = " or ".join(roles)
             raise Refused(
                 RefusalType.ROLE_REFUSED,
                 f"only a user with role {allowed} may close this account; ask one of them",

@@ -39,7 +39,7 @@ class NotificationActivities:
                         unrecoverable=notice.unrecoverable,
                         **notice.values,
                     ),
-                    roles=policy.eligibility.roles,
+                    roles=() if notice.to_everyone else policy.eligibility.roles,
                     time=notice.time,
                 )
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import Field, JsonValue
 
+from closure.certificate import store_reference
 from closure.messages import ChecklistItem, CloseRequest, ClosureInput, RefundStatus, StatusDocument
 from closure.model import Instant, WireModel
 from closure.policy import Policy
@@ -45,6 +46,8 @@ class Authorization(WireModel):
     actor: str
     proof_id: str | None = None
     needs_open_account: bool = False
+    approves: bool = False
+    """Whether as the second person, for whom the policy may name other roles."""
 
 
 class SurveyRequest(WireModel):
@@ -66,6 +69,7 @@ class SurveyResult(WireModel):
     releases: int = 0
     writes_off: bool = False
     refunds: bool = False
+    needs_approval: bool = False
     unrecoverable: tuple[str, ...] = ()
 
 
@@ -84,6 +88,8 @@ class Effect(WireModel):
     closure_id: str
     account_id: str
     plan_hash: str | None = None
+    retained_stores: tuple[str, ...] = ()
+    """Ids of the data stores that the account's end leaves where they are."""
     key: str
     time: Instant
 
@@ -116,10 +122,11 @@ class WrittenOff(WireModel):
 
 
 class Released(WireModel):
-    """How many things are gone, seen by a fresh list."""
+    """How many things are gone, seen by a fresh list; `products` counts both by their product."""
 
     resources: int
     subscriptions: int
+    products: Mapping[str, int] = {}
 
 
 class BillingCheck(WireModel):
@@ -142,13 +149,63 @@ class BillingVerdict(WireModel):
 
 class ErasedStore(WireModel):
     store_id: str
+    store: str = ""
     objects_found: int
 
 
+class RetainedStore(WireModel):
+    """Not erased: the policy's retention class `retained_as` keeps it."""
+
+    store_id: str
+    store: str
+    objects: int
+    retained_as: str
+
+
 class Erased(WireModel):
-    """Every store was read again after its erasure and found empty."""
+    """Every store of `stores` was read again after its erasure and found empty."""
 
     stores: tuple[ErasedStore, ...] = ()
+    retained: tuple[RetainedStore, ...] = ()
+
+    def evidence(self, closure_id: str) -> dict[str, JsonValue]:
+        """Details of the audit event of this closure; all but `stores` is without the stores' names."""
+        evidence = ErasureEvidence(
+            erased_stores=tuple(
+                StoreEvidence(
+                    reference=store_reference(closure_id, each.store_id),
+                    store=each.store,
+                    objects=each.objects_found,
+                )
+                for each in self.stores
+            ),
+            retained_stores=tuple(
+                StoreEvidence(
+                    reference=store_reference(closure_id, each.store_id),
+                    store=each.store,
+                    objects=each.objects,
+                    retained_as=each.retained_as,
+                )
+                for each in self.retained
+            ),
+        )
+        return {"stores": [each.model_dump() for each in self.stores], **evidence.model_dump(mode="json")}
+
+
+class StoreEvidence(WireModel):
+    """A data store without its id, which a customer may have named after somebody."""
+
+    reference: str
+    store: str
+    objects: int
+    retained_as: str | None = None
+
+
+class ErasureEvidence(WireModel):
+    """What the audit says about an account's data stores."""
+
+    erased_stores: tuple[StoreEvidence, ...]
+    retained_stores: tuple[StoreEvidence, ...]
 
 
 class Notice(WireModel):
@@ -159,6 +216,8 @@ class Notice(WireModel):
     template: str
     unrecoverable: tuple[str, ...] = ()
     reason: str = ""
+    to_everyone: bool = False
+    """To every user who has an address, not only those who may close the account."""
     values: Mapping[str, str] = {}
     """What else the template may name: amounts and times, nothing personal."""
     key: str
@@ -208,6 +267,7 @@ class SubaccountStep(WireModel):
     owner_closure_id: str
     plan_hash: str | None = None
     account_id: str
+    retained_stores: tuple[str, ...] = ()
     time: Instant
     closes: bool = True
     details: dict[str, JsonValue] = Field(default_factory=dict)
@@ -218,3 +278,15 @@ class SubaccountResult(WireModel):
 
     account_id: str
     held_up_by: str | None = None
+
+
+class CertificateRequest(WireModel):
+    """The certificate of a closure that has ended; `time` is when it is issued, by the closure's clock."""
+
+    closure_id: str
+    time: Instant
+
+
+class CertificateIssued(WireModel):
+    certificate_id: str
+    key_id: str

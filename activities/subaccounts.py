@@ -4,12 +4,14 @@ from uuid import NAMESPACE_URL, uuid5
 
 from temporalio import activity
 
+from activities.holds import refuse_held
 from activities.requests import SubaccountStep, SubaccountsToOpen
 from closure.errors import RefusalType, Refused
 from closure.lifecycle import Stage
-from connectors.ports import AccessControl
+from connectors.ports import AccessControl, LegalHolds
 from records.closures import ClosureRecords
 from records.entries import Entry, EventType, NewClosure, RecordedClosure
+from records.personal import ERASED
 
 
 def subaccount_closure_id(owner_closure_id: str, account_id: str) -> str:
@@ -20,8 +22,9 @@ def subaccount_closure_id(owner_closure_id: str, account_id: str) -> str:
 class SubaccountActivities:
     """The records of what stopped with an account, and the end of each of them."""
 
-    def __init__(self, access: AccessControl, records: ClosureRecords) -> None:
+    def __init__(self, access: AccessControl, holds: LegalHolds, records: ClosureRecords) -> None:
         self._access = access
+        self._holds = holds
         self._records = records
 
     @activity.defn
@@ -50,8 +53,9 @@ class SubaccountActivities:
         """Records that its deletion begins.
 
         Raises:
-            Refused: `CLOSURE_ALREADY_OPEN` while it has a closure of its own.
+            Refused: `LEGAL_HOLD`, or `CLOSURE_ALREADY_OPEN` while it has a closure of its own.
         """
+        await refuse_held(self._holds, step.account_id)
         await self._open(step)
         await self._write(step, EventType.DELETION_BEGAN, Stage.RETAINED, Stage.DELETING)
 
@@ -62,9 +66,19 @@ class SubaccountActivities:
 
     @activity.defn
     async def finish_subaccount_deletion(self, step: SubaccountStep) -> None:
-        """Deletes its bindings and the account itself, and records that."""
+        """Deletes its bindings and the account itself, and records that.
+
+        Raises:
+            Refused: `LEGAL_HOLD`.
+        """
+        await refuse_held(self._holds, step.account_id)
         await self._access.delete_bindings(step.account_id, key=f"{self._key(step)}/bindings")
-        await self._access.close(step.account_id, key=f"{self._key(step)}/close", time=step.time)
+        await self._access.close(
+            step.account_id,
+            key=f"{self._key(step)}/close",
+            time=step.time,
+            retained_stores=step.retained_stores,
+        )
         await self._write(step, EventType.DELETED, Stage.DELETING, Stage.DELETED)
 
     async def _open(self, step: SubaccountStep) -> None:
@@ -112,7 +126,8 @@ def _new_closure(owner: RecordedClosure, snapshot: str, step: SubaccountStep) ->
         ),
         policy_hash=owner.policy_hash,
         policy_snapshot=snapshot,
-        opened_by=owner.opened_by,
+        # Only what has ended is erased, and the owner has not.
+        opened_by=owner.opened_by or ERASED,
         key="opened",
         time=step.time,
         details={"owner": document.account_id, "owner_closure": document.closure_id},

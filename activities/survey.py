@@ -15,8 +15,9 @@ from closure.checks import carry_renounced, evaluate
 from closure.messages import ChecklistItem, ItemCategory
 from closure.plan import Plan, make_plan, unrecoverable_ids
 from closure.plan_difference import difference
+from closure.policy import Policy
 from closure.survey import AccountFacts, Source, SurveyFacts
-from connectors.ports import Billing, DataStores, Directory, InventorySource
+from connectors.ports import Billing, DataStores, Directory, InventorySource, LegalHolds
 from records.closures import ClosureRecords
 
 SOURCE_TIMEOUT = timedelta(seconds=60)
@@ -43,12 +44,14 @@ class SurveyActivities:
         billing: Billing,
         inventory: InventorySource,
         data_stores: DataStores,
+        holds: LegalHolds,
         records: ClosureRecords,
     ) -> None:
         self._directory = directory
         self._billing = billing
         self._inventory = inventory
         self._data_stores = data_stores
+        self._holds = holds
         self._records = records
 
     @activity.defn
@@ -88,6 +91,7 @@ class SurveyActivities:
             self._billing,
             self._inventory,
             self._data_stores,
+            self._holds,
             request.account_id,
             report=activity.heartbeat,
         )
@@ -116,6 +120,13 @@ def _result(plan: Plan) -> SurveyResult:
     )
 
 
+def _needs_approval(policy: Policy, facts: SurveyFacts) -> bool:
+    """Money that can't be read counts as much."""
+    if policy.approval is None:
+        return False
+    return facts.statement is None or policy.approval.is_needed(facts.statement)
+
+
 def _to_nobody(progress: SurveyProgress) -> None:
     return
 
@@ -125,6 +136,7 @@ async def read_facts(
     billing: Billing,
     inventory: InventorySource,
     data_stores: DataStores,
+    holds: LegalHolds,
     account_id: str,
     *,
     report: Callable[[SurveyProgress], None] = _to_nobody,
@@ -137,7 +149,7 @@ async def read_facts(
     progress = _Progress(report)
     profile = await directory.profile(account_id)
     pulse = asyncio.create_task(progress.beat())
-    sources = (directory, billing, inventory, data_stores)
+    sources = (directory, billing, inventory, data_stores, holds)
     try:
         own, owned = await asyncio.gather(
             _read_account(progress, *sources, account_id, profile),
@@ -155,6 +167,7 @@ async def _read_subaccounts(
     billing: Billing,
     inventory: InventorySource,
     data_stores: DataStores,
+    holds: LegalHolds,
     owned: tuple[str, ...],
 ) -> tuple[AccountFacts, ...] | None:
     """The facts of every subaccount; None when one of them could not even be found."""
@@ -166,7 +179,7 @@ async def _read_subaccounts(
             profile = await quietly.watch(Source.SUBACCOUNTS, directory.profile(account_id))
             if profile is None:
                 return None
-            sources = (directory, billing, inventory, data_stores)
+            sources = (directory, billing, inventory, data_stores, holds)
             facts = await _read_account(quietly, *sources, account_id, profile)
             progress.count_subaccount(len(owned))
             return facts
@@ -182,17 +195,24 @@ async def _read_account(
     billing: Billing,
     inventory: InventorySource,
     data_stores: DataStores,
+    holds: LegalHolds,
     account_id: str,
     profile: AccountProfile,
 ) -> AccountFacts:
-    statement, things, relationships, stores = await asyncio.gather(
+    statement, things, relationships, stores, held = await asyncio.gather(
         progress.watch(Source.BILLING, billing.statement(account_id)),
         progress.watch(Source.INVENTORY, inventory.inventory(account_id)),
         progress.watch(Source.RELATIONSHIPS, directory.relationships(account_id)),
         progress.watch(Source.DATA_STORES, data_stores.stores(account_id)),
+        progress.watch(Source.LEGAL_HOLDS, holds.is_held(account_id)),
     )
     return AccountFacts(
-        profile=profile, statement=statement, inventory=things, relationships=relationships, stores=stores
+        profile=profile,
+        statement=statement,
+        inventory=things,
+        relationships=relationships,
+        stores=stores,
+        held=held,
     )
 
 

@@ -24,6 +24,8 @@ from closure.release_order import caught_in_cycles
 from closure.survey import AccountFacts, Source, SurveyFacts
 from closure.templates import fill
 
+LEGAL_HOLD = "legal-hold"
+"""Id of the item that a legal hold yields, whatever the policy."""
 LONGEST_REASON = 200
 """Characters of a reason for closing (A17)."""
 
@@ -44,6 +46,7 @@ _SOURCE_NAMES: dict[Source, str] = {
     Source.RELATIONSHIPS: "The list of related accounts",
     Source.DATA_STORES: "The list of data stores",
     Source.SUBACCOUNTS: "The list of subaccounts",
+    Source.LEGAL_HOLDS: "The list of legal holds",
 }
 _LEFT_WITH_THE_ACCOUNT = frozenset({Inspects.BALANCE, Inspects.DEBT})
 
@@ -79,6 +82,8 @@ def of_subaccount(item: ChecklistItem, account_id: str) -> ChecklistItem:
 
 
 def _account_items(policy: Policy, facts: AccountFacts, now: datetime, mode: Mode) -> Iterator[ChecklistItem]:
+    if facts.held:
+        yield _LEGAL_HOLD_ITEM
     for check in policy.checks:
         # Keeping the data keeps the account's money too, so neither balance nor debt is given up.
         if mode is Mode.KEEP_DATA and check.inspects in _LEFT_WITH_THE_ACCOUNT:
@@ -312,7 +317,7 @@ def _thing_item(
 def _needed_sources(policy: Policy, mode: Mode) -> frozenset[Source]:
     needed = {SOURCE_OF[check.inspects] for check in policy.checks}
     # In either mode the plan releases what is deployed, in subaccounts too.
-    needed |= {Source.INVENTORY, Source.SUBACCOUNTS}
+    needed |= {Source.INVENTORY, Source.SUBACCOUNTS, Source.LEGAL_HOLDS}
     if mode is Mode.DELETE:
         needed |= {Source.BILLING, Source.DATA_STORES}
     return frozenset(needed)
@@ -352,6 +357,14 @@ def _unknown(source: Source) -> ChecklistItem:
         how_to="The closure waits while this is unknown. Recheck in a few minutes, then contact support.",
     )
 
+
+_LEGAL_HOLD_ITEM = ChecklistItem(
+    item_id=LEGAL_HOLD,
+    check=LEGAL_HOLD,
+    category=ItemCategory.MANUAL,
+    title="The account is under legal hold",
+    how_to="Nothing of it may be destroyed while the hold stands. Contact support, then recheck.",
+)
 
 _FINANCIAL: dict[Inspects, Check] = {
     check.inspects: check

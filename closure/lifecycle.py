@@ -28,6 +28,8 @@ class Stage(StrEnum):
     CHECKING = "checking"
     BLOCKED = "blocked"
     READY = "ready"
+    COOLING_OFF = "cooling_off"
+    """Confirmed, but still revocable: only under policies with a cool-off."""
     ENTERING = "entering"
     SILENT = "silent"
     FINAL_CHECK = "final_check"
@@ -48,18 +50,30 @@ class Stage(StrEnum):
 
 
 ENDED = frozenset(Stage(outcome.value) for outcome in Outcome)
-REVOCABLE = frozenset({Stage.OPENED, Stage.CHECKING, Stage.BLOCKED, Stage.READY})
-"""Until confirm: the customer can withdraw, and nothing has been changed."""
+UNCONFIRMED = frozenset({Stage.OPENED, Stage.CHECKING, Stage.BLOCKED, Stage.READY})
+"""Until confirm: the draft can expire."""
+REVOCABLE = UNCONFIRMED | {Stage.COOLING_OFF}
+"""The customer can withdraw, and nothing has been changed."""
 IRREVOCABLE = frozenset(
     {Stage.ENTERING, Stage.SILENT, Stage.FINAL_CHECK, Stage.RESTORING, Stage.RETAINED, Stage.DELETING}
 )
-"""From confirm on: nobody stops, shortens or revokes it."""
+"""From entering on: nobody stops, shortens or revokes it."""
 
 STEPS: dict[Stage, frozenset[Stage]] = {
     Stage.OPENED: frozenset({Stage.CHECKING, Stage.REFUSED, Stage.EXPIRED}),
     Stage.CHECKING: frozenset({Stage.BLOCKED, Stage.READY, Stage.WITHDRAWN, Stage.EXPIRED}),
     Stage.BLOCKED: frozenset({Stage.CHECKING, Stage.READY, Stage.WITHDRAWN, Stage.EXPIRED}),
-    Stage.READY: frozenset({Stage.CHECKING, Stage.BLOCKED, Stage.ENTERING, Stage.WITHDRAWN, Stage.EXPIRED}),
+    Stage.READY: frozenset(
+        {
+            Stage.CHECKING,
+            Stage.BLOCKED,
+            Stage.COOLING_OFF,
+            Stage.ENTERING,
+            Stage.WITHDRAWN,
+            Stage.EXPIRED,
+        }
+    ),
+    Stage.COOLING_OFF: frozenset({Stage.BLOCKED, Stage.READY, Stage.ENTERING, Stage.WITHDRAWN}),
     Stage.ENTERING: frozenset({Stage.SILENT, Stage.RETAINED, Stage.DELETING, Stage.DORMANT}),
     Stage.SILENT: frozenset({Stage.FINAL_CHECK}),
     Stage.FINAL_CHECK: frozenset({Stage.RESTORING, Stage.RETAINED, Stage.DELETING}),

@@ -19,6 +19,7 @@ class IdentityMethod(StrEnum):
     EMAIL_CODE = "email_code"
     SMS_CODE = "sms_code"
     PASSWORD = "password"
+    TOTP = "totp"
 
 
 class ItemCategory(StrEnum):
@@ -62,6 +63,31 @@ class RefundStatus(WireModel):
     due_by: Instant
 
 
+KEPT_AFTER_DELETION = frozenset(
+    {
+        "closure_id",
+        "account_id",
+        "provider",
+        "policy",
+        "policy_version",
+        "mode",
+        "stage",
+        "outcome",
+        "survey_number",
+        "advice",
+        "plan_hash",
+        "confirmed_at",
+        "silent_until",
+        "delete_after",
+        "refund",
+        "workflow_id",
+        "run_id",
+    }
+)
+"""Fields of a `StatusDocument` that say nothing about a person. Item and resource ids may (domain names,
+phone numbers); a new field does until somebody has thought about it."""
+
+
 class StatusDocument(WireModel):
     """The public state of a closure: the query's answer, the record's row and the starter's ``--json``.
 
@@ -91,6 +117,10 @@ class StatusDocument(WireModel):
     workflow_id: str
     run_id: str
     web_url: str | None = None
+
+    def without_personal_data(self) -> "StatusDocument":
+        """What may stay of it when the account and its data are gone."""
+        return StatusDocument.model_validate(self.model_dump(include=set(KEPT_AFTER_DELETION)))
 
 
 class ClosureInput(WireModel):
@@ -129,6 +159,7 @@ class ConfirmRequest(WireModel):
     actor: str
     reason: str
     plan_hash: str | None = None
+    phrase: str | None = None
     proof_id: str | None = None
 
 
@@ -136,4 +167,12 @@ class WithdrawRequest(WireModel):
     """Update ``withdraw``."""
 
     actor: str
+    proof_id: str | None = None
+
+
+class ApproveRequest(WireModel):
+    """Update ``approve``: a second person agrees to the plan with this hash."""
+
+    actor: str
+    plan_hash: str
     proof_id: str | None = None

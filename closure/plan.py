@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
-from closure.accounts import Access, Resource
+from closure.accounts import Access, DataStore, Resource
 from closure.checks import subaccount_prefix
 from closure.duration import Duration
 from closure.lifecycle import Mode
@@ -38,6 +38,15 @@ class PlannedErasure(WireModel):
     objects: int
 
 
+class PlannedRetention(WireModel):
+    """A data store that the law keeps from being erased, under this retention class of the policy."""
+
+    store_id: str
+    store: str
+    objects: int
+    retained_as: str
+
+
 class AccountPlan(WireModel):
     """What the closure would do to one account.
 
@@ -56,6 +65,7 @@ class AccountPlan(WireModel):
     voided_debt: str | None = None
     refund: str | None = None
     erasures: tuple[PlannedErasure, ...] = ()
+    retained: tuple[PlannedRetention, ...] = ()
 
     @property
     def writes_off(self) -> bool:
@@ -69,7 +79,11 @@ class AccountPlan(WireModel):
 
     def hashed(self) -> dict[str, JsonValue]:
         """What of this account the plan's hash covers."""
+        # Only where there is any: plans without keep the hashes that they had before there was such a thing.
+        retained = sorted([kept.store_id, kept.retained_as] for kept in self.retained)
+        kept: dict[str, JsonValue] = {"retained": [[*pair] for pair in retained]} if retained else {}
         return {
+            **kept,
             "releases": [*sorted(self.released_ids)],
             "cancellations": [*sorted(self.cancellations)],
             "currency": self.currency,
@@ -196,7 +210,8 @@ def _account_plan(
         forfeited_promo=promo,
         voided_debt=debt,
         refund=cash if refunds else None,
-        erasures=_erased(facts) if delete else (),
+        erasures=_erased(policy, facts) if delete else (),
+        retained=_retained(policy, facts) if delete else (),
     )
 
 
@@ -274,11 +289,27 @@ def _written_off(
     )
 
 
-def _erased(facts: AccountFacts) -> tuple[PlannedErasure, ...]:
-    stores = sorted(facts.stores or (), key=lambda store: store.store_id)
+def _erased(policy: Policy, facts: AccountFacts) -> tuple[PlannedErasure, ...]:
     return tuple(
-        PlannedErasure(store_id=store.store_id, store=store.store, objects=store.objects) for store in stores
+        PlannedErasure(store_id=each.store_id, store=each.store, objects=each.objects)
+        for each in _stores(facts)
+        if policy.retains(each.store) is None
     )
+
+
+def _retained(policy: Policy, facts: AccountFacts) -> tuple[PlannedRetention, ...]:
+    found = ((each, policy.retains(each.store)) for each in _stores(facts))
+    return tuple(
+        PlannedRetention(
+            store_id=each.store_id, store=each.store, objects=each.objects, retained_as=kept.name
+        )
+        for each, kept in found
+        if kept is not None
+    )
+
+
+def _stores(facts: AccountFacts) -> list[DataStore]:
+    return sorted(facts.stores or (), key=lambda store: store.store_id)
 
 
 def _things(items: Iterable[PlanItem], inspects: Inspects, category: ItemCategory) -> set[str]:

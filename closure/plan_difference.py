@@ -62,6 +62,7 @@ def _account_changes(
     yield from _amount_change("promo", before.forfeited_promo, after.forfeited_promo, after.currency)
     yield from _amount_change("refund", before.refund, after.refund, after.currency)
     yield from _set_changes("erase", _stores(before), _stores(after))
+    yield from _set_changes("retain", _kept(before), _kept(after))
 
 
 def _policy_change(before: Plan, after: Plan) -> str:
@@ -76,6 +77,12 @@ def _named(plan: AccountPlan, kind: str) -> dict[str, str]:
 
 def _stores(plan: AccountPlan) -> dict[str, str]:
     return {erasure.store_id: f"{erasure.store_id} ({erasure.store})" for erasure in plan.erasures}
+
+
+def _kept(plan: AccountPlan) -> dict[str, str]:
+    """A store that is kept under another class is another thing."""
+    named = {f"{kept.store_id} ({kept.store}) as {kept.retained_as}" for kept in plan.retained}
+    return {name: name for name in named}
 
 
 def _set_changes(verb: str, before: dict[str, str], after: dict[str, str]) -> Iterator[str]:

@@ -5,19 +5,20 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StrictBool, ValidationError
 
-from closure.accounts import Access, Channel, RelationshipRole, RelationshipType
+from closure.accounts import Access, BillingStatement, Channel, RelationshipRole, RelationshipType
 from closure.duration import Duration
 from closure.errors import RefusalType, Refused
 from closure.lifecycle import Mode
 from closure.messages import IdentityMethod
 from closure.model import Model
 from closure.money import Money
+from closure.templates import fill
 
 POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
@@ -64,6 +65,8 @@ class MessageTemplate(StrEnum):
 
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_DORMANT = "account_dormant"
+    CLOSURE_REMINDER = "closure_reminder"
+    CONFIRM_AGAIN = "confirm_again"
     CLOSURE_DELETED = "closure_deleted"
     CLOSURE_RESTORED = "closure_restored"
     IDENTITY_CODE = "identity_code"
@@ -149,6 +152,53 @@ class RefundRule(Model):
     poll_interval: Duration
 
 
+class RetentionClass(Model):
+    """What the law makes the provider keep after the deletion: for `years` of the calendar or for `duration`.
+
+    `ground` is the law, for the certificate; `stores` are kinds of data stores, kept instead of erased.
+    """
+
+    name: Name
+    what: Text
+    years: int | None = Field(default=None, ge=1, le=100, strict=True)
+    duration: Duration | None = None
+    ground: Text
+    stores: tuple[Text, ...] = ()
+
+    def until(self, deleted_at: datetime) -> datetime:
+        """When what is kept of an account deleted then may go, UTC; 29 February counts as 1 March."""
+        if self.years is None:
+            return deleted_at + (self.duration or timedelta(0))
+        try:
+            return deleted_at.replace(year=deleted_at.year + self.years)
+        except ValueError:
+            return deleted_at.replace(year=deleted_at.year + self.years, month=3, day=1)
+
+
+class Approval(Model):
+    """A second person with one of `roles` must approve the plan of an account of high value.
+
+    High is a balance, cash and promotional together, above the limit: decimal strings in major units by
+    settlement currency; `default` serves the others.
+    """
+
+    roles: tuple[Text, ...] = Field(min_length=1)
+    balance_above: Mapping[str, str]
+
+    def is_needed(self, statement: BillingStatement) -> bool:
+        """Whether the account's value is high."""
+        currency = statement.cash.currency
+        limit = Money.parse(self.balance_above.get(currency, self.balance_above["default"]), currency)
+        return limit < statement.cash + statement.promo
+
+
+class CoolOff(Model):
+    """A revocable period after confirm; each of `reminders` is how long before its end one goes out."""
+
+    duration: Duration
+    reminders: tuple[Duration, ...] = ()
+
+
 class MessageTexts(Model):
     """One message in one language, for each channel."""
 
@@ -185,7 +235,13 @@ class Policy(Model):
     access_while_closing: Access = Access.CLOSURE_STATUS_ONLY
     """What is left to the users from entering on: looking at the closure's status, or nothing (T4)."""
     refund: RefundRule | None = None
+    approval: Approval | None = None
+    cool_off: CoolOff | None = None
+    typed_phrase: Text | None = None
+    """What must be typed to confirm; may name ``{account_id}``."""
     service_role: Text | None = None
+    retained: tuple[RetentionClass, ...] = ()
+    """What stays for the law once all else is deleted."""
     checks: tuple[Check, ...] = ()
     advice: tuple[Text, ...] = ()
     messages: Mapping[MessageTemplate, Mapping[Annotated[str, Field(pattern=_LANGUAGE)], MessageTexts]] = {}
@@ -218,9 +274,24 @@ class Policy(Model):
         """What each check looks at, by check id."""
         return {check.id: check.inspects for check in self.checks}
 
+    def retains(self, store: str) -> RetentionClass | None:
+        """The class that keeps data stores of this kind; None when they are erased."""
+        return next((kept for kept in self.retained if store in kept.stores), None)
+
     def refunds(self, kind: str, mode: Mode) -> bool:
         """Whether the balance of an account of this kind goes back to its owner."""
         return self.refund is not None and mode is Mode.DELETE and kind in self.refund.kinds
+
+    def require_phrase(self, account_id: str, typed: str | None) -> None:
+        """Raises `Refused` (`PHRASE_REFUSED`), naming the phrase, unless it was typed exactly."""
+        if self.typed_phrase is None:
+            return
+        phrase = fill(self.typed_phrase, {"account_id": account_id})
+        if typed != phrase:
+            raise Refused(
+                RefusalType.PHRASE_REFUSED,
+                f'to confirm, type exactly: --phrase "{phrase}"; nothing was changed',
+            )
 
     def require_provider(self, provider: str) -> None:
         """Raises `Refused` (`POLICY_NOT_FOUND`) for an account of another provider: its rules are others."""

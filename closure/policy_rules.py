@@ -1,11 +1,11 @@
 """What a well-formed policy must not say: contradictions, and promises that the engine can't keep."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from closure.accounts import Access, Channel, RelationshipType
 from closure.business_days import is_country
-from closure.checks import check_reason
+from closure.checks import LEGAL_HOLD, check_reason
 from closure.errors import Refused
 from closure.lifecycle import Mode
 from closure.messages import IdentityMethod
@@ -16,7 +16,7 @@ from closure.templates import fault_in, placeholders
 Fault = tuple[str, str]
 """A dotted key and what is wrong with it."""
 
-RESERVED_CHECK_IDS = frozenset({"unknown", "promo", "subaccount"})
+RESERVED_CHECK_IDS = frozenset({"unknown", "promo", "subaccount", LEGAL_HOLD})
 """Item ids that the engine itself gives out."""
 
 ITEM_PLACEHOLDERS: dict[Inspects, frozenset[str]] = {
@@ -34,9 +34,11 @@ MESSAGE_PLACEHOLDERS: dict[MessageTemplate, frozenset[str]] = {
     MessageTemplate.ACCOUNT_CLOSED: frozenset({"account_id", "closure_id", "delete_after"}),
     MessageTemplate.ACCOUNT_DORMANT: frozenset({"account_id", "closure_id"}),
     MessageTemplate.CLOSURE_DELETED: frozenset({"account_id", "closure_id"}),
+    MessageTemplate.CLOSURE_REMINDER: frozenset({"account_id", "closure_id", "irrevocable_from"}),
     MessageTemplate.CLOSURE_RESTORED: frozenset(
         {"account_id", "closure_id", "reason", "unrecoverable", "restart_advice"}
     ),
+    MessageTemplate.CONFIRM_AGAIN: frozenset({"account_id", "closure_id", "changes"}),
     MessageTemplate.IDENTITY_CODE: frozenset({"code", "minutes"}),
     MessageTemplate.REFUND_FAILED: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
     MessageTemplate.REFUND_LATE: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
@@ -45,6 +47,7 @@ MESSAGE_PLACEHOLDERS: dict[MessageTemplate, frozenset[str]] = {
 }
 _MUST_SAY: dict[MessageTemplate, frozenset[str]] = {
     MessageTemplate.ACCOUNT_CLOSED: frozenset({"delete_after"}),
+    MessageTemplate.CLOSURE_REMINDER: frozenset({"irrevocable_from"}),
     MessageTemplate.CLOSURE_RESTORED: frozenset({"unrecoverable", "restart_advice"}),
     MessageTemplate.IDENTITY_CODE: frozenset({"code"}),
     MessageTemplate.REFUND_STARTED: frozenset({"amount", "currency", "due_by"}),
@@ -77,7 +80,9 @@ def contradictions(policy: Policy) -> Iterator[Fault]:
     yield from _reasons(policy)
     yield from _durations(policy)
     yield from _access(policy)
+    yield from _safeguards(policy)
     yield from _refund(policy)
+    yield from _retained(policy)
     yield from _checks(policy)
     yield from _messages(policy)
 
@@ -145,6 +150,20 @@ def _access(policy: Policy) -> Iterator[Fault]:
         yield "access_while_closing", f"must be one of: {', '.join(possible)}"
 
 
+def _safeguards(policy: Policy) -> Iterator[Fault]:
+    if policy.typed_phrase is not None and (reason := fault_in(policy.typed_phrase, {"account_id"})):
+        yield "typed_phrase", reason
+    if policy.approval is not None:
+        yield from _repeated("approval.roles", policy.approval.roles)
+        yield from _limits_by_currency("approval.balance_above", policy.approval.balance_above)
+    if policy.cool_off is not None:
+        if policy.cool_off.duration == _NONE:
+            yield "cool_off.duration", "must be longer than zero"
+        for position, reminder in enumerate(policy.cool_off.reminders):
+            if not _NONE < reminder < policy.cool_off.duration:
+                yield f"cool_off.reminders.{position}", "must lie within the cool-off"
+
+
 def _refund(policy: Policy) -> Iterator[Fault]:
     rule = policy.refund
     if rule is None:
@@ -161,6 +180,26 @@ def _refund(policy: Policy) -> Iterator[Fault]:
         yield "refund.poll_interval", "must be longer than zero"
     if Inspects.BALANCE in policy.inspected.values():
         yield "refund", "a check inspects the balance: it is either given up or refunded, not both"
+
+
+def _retained(policy: Policy) -> Iterator[Fault]:
+    names: set[str] = set()
+    stores: set[str] = set()
+    for position, kept in enumerate(policy.retained):
+        key = f"retained.{position}"
+        if kept.name in names:
+            yield f"{key}.name", f'another class has the name "{kept.name}"'
+        names.add(kept.name)
+        if (kept.years is None) is (kept.duration is None):
+            yield f"{key}.years", "give years or duration, one of both"
+        if kept.duration == _NONE:
+            yield f"{key}.duration", "must be longer than zero"
+        for number, store in enumerate(kept.stores):
+            if store in stores:
+                yield f"{key}.stores.{number}", f'"{store}" is there twice'
+            stores.add(store)
+    if policy.retained and Mode.DELETE not in policy.modes:
+        yield "retained", "is for delete mode, which is not offered"
 
 
 def _checks(policy: Policy) -> Iterator[Fault]:
@@ -211,12 +250,16 @@ def _limits(key: str, check: Check) -> Iterator[Fault]:
         if check.limits:
             yield f"{key}.limits", f'limits are for the disposition "{Disposition.WITHIN_LIMIT}"'
         return
-    if "default" not in check.limits:
-        yield f"{key}.limits.default", "is missing: it serves every currency without a limit of its own"
-    for currency, limit in check.limits.items():
+    yield from _limits_by_currency(f"{key}.limits", check.limits)
+
+
+def _limits_by_currency(key: str, limits: Mapping[str, str]) -> Iterator[Fault]:
+    if "default" not in limits:
+        yield f"{key}.default", "is missing: it serves every currency without a limit of its own"
+    for currency, limit in limits.items():
         reason = _limit_fault(currency, limit)
         if reason is not None:
-            yield f"{key}.limits.{currency}", reason
+            yield f"{key}.{currency}", reason
 
 
 def _limit_fault(currency: str, limit: str) -> str | None:
@@ -265,6 +308,10 @@ def _needed_messages(policy: Policy) -> set[MessageTemplate]:
         needed.add(MessageTemplate.ACCOUNT_DORMANT)
     if policy.refund is not None:
         needed |= _ABOUT_REFUNDS
+    if policy.cool_off is not None:
+        needed.add(MessageTemplate.CONFIRM_AGAIN)
+        if policy.cool_off.reminders:
+            needed.add(MessageTemplate.CLOSURE_REMINDER)
     if policy.final_check is not None:
         needed.add(MessageTemplate.CLOSURE_RESTORED)
     if {IdentityMethod.EMAIL_CODE, IdentityMethod.SMS_CODE} & set(policy.identity.methods):

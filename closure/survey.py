@@ -14,6 +14,7 @@ class Source(StrEnum):
     RELATIONSHIPS = "relationships"
     DATA_STORES = "data_stores"
     SUBACCOUNTS = "subaccounts"
+    LEGAL_HOLDS = "legal_holds"
 
 
 class AccountFacts(WireModel):
@@ -24,6 +25,8 @@ class AccountFacts(WireModel):
     inventory: Inventory | None = None
     relationships: tuple[Relationship, ...] | None = None
     stores: tuple[DataStore, ...] | None = None
+    held: bool | None = False
+    """Whether a legal hold forbids destroying anything."""
 
     @property
     def unreadable(self) -> frozenset[Source]:
@@ -33,6 +36,7 @@ class AccountFacts(WireModel):
             Source.INVENTORY: self.inventory,
             Source.RELATIONSHIPS: self.relationships,
             Source.DATA_STORES: self.stores,
+            Source.LEGAL_HOLDS: self.held,
         }
         return frozenset(source for source, facts in read.items() if facts is None)
 

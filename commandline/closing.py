@@ -13,6 +13,7 @@ from closure.accounts import Access
 from closure.errors import RefusalType, Refused
 from closure.lifecycle import IRREVOCABLE, Mode, Stage
 from closure.messages import (
+    ApproveRequest,
     CloseRequest,
     ClosureInput,
     ConfirmRequest,
@@ -34,6 +35,7 @@ from commandline.options import (
     Code,
     PasswordStdin,
     PolicyName,
+    Totp,
     free_text,
     identifiers,
 )
@@ -57,6 +59,7 @@ def close(
     actor: Actor,
     code: Code = None,
     password_stdin: PasswordStdin = False,
+    totp: Totp = None,
     policy: PolicyName = None,
     mode: ClosureMode = Mode.DELETE,
     agree: Annotated[bool, typer.Option("--agree", help="Agree to the policy's agreement.")] = False,
@@ -71,7 +74,7 @@ def close(
 ) -> None:
     """Proves identity, starts the closure and prints the first checklist (A11 to A15)."""
 
-    proof = given(code, password_stdin=password_stdin)
+    proof = given(code, totp, password_stdin=password_stdin)
 
     async def act() -> Answer:
         async with open_installation() as installation:
@@ -202,6 +205,7 @@ def renounce(
     ] = False,
     code: Code = None,
     password_stdin: PasswordStdin = False,
+    totp: Totp = None,
     as_json: AsJson = False,
 ) -> None:
     """Gives up renounceable items: they are lost for good once the closure is confirmed (A16, A26)."""
@@ -217,7 +221,7 @@ def renounce(
             proof_id=proof_id,
         )
 
-    proof = given(code, password_stdin=password_stdin)
+    proof = given(code, totp, password_stdin=password_stdin)
     execute(lambda: _update(account, actor, "renounce", request, proof), as_json=as_json)
 
 
@@ -232,17 +236,45 @@ def confirm(
         str | None,
         typer.Option("--plan-hash", metavar="H", help="Hash of the plan you saw.", callback=free_text),
     ] = None,
+    phrase: Annotated[
+        str | None,
+        typer.Option("--phrase", metavar="TEXT", help="What the policy wants typed.", callback=free_text),
+    ] = None,
     code: Code = None,
     password_stdin: PasswordStdin = False,
+    totp: Totp = None,
     as_json: AsJson = False,
 ) -> None:
     """Enters the irreversible part, if the plan is still the one that was seen (A17, A18)."""
 
     def request(proof_id: str | None) -> ConfirmRequest:
-        return ConfirmRequest(actor=actor, reason=reason, plan_hash=plan_hash, proof_id=proof_id)
+        return ConfirmRequest(
+            actor=actor, reason=reason, plan_hash=plan_hash, phrase=phrase, proof_id=proof_id
+        )
 
-    proof = given(code, password_stdin=password_stdin)
+    proof = given(code, totp, password_stdin=password_stdin)
     execute(lambda: _update(account, actor, "confirm", request, proof), as_json=as_json)
+
+
+@app.command()
+def approve(
+    account: Account,
+    actor: Actor,
+    plan_hash: Annotated[
+        str, typer.Option("--plan-hash", metavar="H", help="Hash of the plan you saw.", callback=free_text)
+    ],
+    code: Code = None,
+    password_stdin: PasswordStdin = False,
+    totp: Totp = None,
+    as_json: AsJson = False,
+) -> None:
+    """The second person's yes to the plan, where the policy wants one for accounts of high value."""
+
+    def request(proof_id: str | None) -> ApproveRequest:
+        return ApproveRequest(actor=actor, plan_hash=plan_hash, proof_id=proof_id)
+
+    proof = given(code, totp, password_stdin=password_stdin)
+    execute(lambda: _update(account, actor, "approve", request, proof), as_json=as_json)
 
 
 @app.command()
@@ -251,6 +283,7 @@ def withdraw(
     actor: Actor,
     code: Code = None,
     password_stdin: PasswordStdin = False,
+    totp: Totp = None,
     as_json: AsJson = False,
 ) -> None:
     """Ends a closure that has not been confirmed; nothing was changed."""
@@ -258,7 +291,7 @@ def withdraw(
     def request(proof_id: str | None) -> WithdrawRequest:
         return WithdrawRequest(actor=actor, proof_id=proof_id)
 
-    proof = given(code, password_stdin=password_stdin)
+    proof = given(code, totp, password_stdin=password_stdin)
     execute(lambda: _update(account, actor, "withdraw", request, proof), as_json=as_json)
 
 

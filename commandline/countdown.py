@@ -21,9 +21,12 @@ def deadline(document: StatusDocument) -> datetime | None:
 def remaining_seconds(document: StatusDocument, now: datetime) -> int | None:
     """Whole seconds until the deadline, rounded up and never below 0; None in stages without one."""
     until = deadline(document)
-    if until is None:
-        return None
-    return max(0, math.ceil((until - now).total_seconds()))
+    return None if until is None else seconds_until(until, now)
+
+
+def seconds_until(moment: datetime, now: datetime) -> int:
+    """Whole seconds, rounded up and never below 0."""
+    return max(0, math.ceil((moment - now).total_seconds()))
 
 
 def spoken(seconds: int) -> str:

@@ -12,7 +12,7 @@ from closure.errors import RefusalType, Refused
 from closure.policy import Policy, PolicyFault
 from commandline.database import read_settings, record_engine
 from commandline.terminal import BadInput
-from connectors.ports import Billing, DataStores, Directory, InventorySource, Messages
+from connectors.ports import Billing, DataStores, Directory, InventorySource, LegalHolds, Messages, Refunds
 from records.closures import ClosureRecords
 from records.identity import IdentityRecords
 from settings import Settings
@@ -27,6 +27,8 @@ class AccountPorts:
     inventory: InventorySource
     data_stores: DataStores
     messages: Messages
+    holds: LegalHolds
+    refunds: Refunds
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Installation:
             inventory=platform.inventory,
             data_stores=platform.data_stores,
             messages=platform.messages,
+            holds=platform.holds,
+            refunds=platform.refunds,
         )
 
     def policy_for(self, profile: AccountProfile, name: str | None) -> Policy:

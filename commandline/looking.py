@@ -23,7 +23,7 @@ from commandline.opening import CLOSURE_ID_MEMO
 from commandline.options import Account, AsJson, ClosureId, ClosureMode, PolicyName, StageFilter, identifier
 from commandline.planning import dry_run
 from commandline.rendering import STORY
-from commandline.standing import closure_not_found, read_standing, recorded_document
+from commandline.standing import Standing, closure_not_found, read_standing, recorded_document
 from commandline.terminal import Answer, ExitCode, console, execute, plain
 from records.closures import ClosureRecords
 from records.entries import AuditEvent, AuditTrail
@@ -87,7 +87,7 @@ async def _watch(client: Client, records: ClosureRecords, account: str, *, quiet
         return standing.answer()
     said = ""
     while True:
-        line = _progress_line(standing.document)
+        line = _progress_line(standing)
         if line != said and not quiet:
             output.print(plain(line), soft_wrap=True)
             output.file.flush()
@@ -98,10 +98,13 @@ async def _watch(client: Client, records: ClosureRecords, account: str, *, quiet
         standing = await read_standing(client, records, account)
 
 
-def _progress_line(document: StatusDocument) -> str:
+def _progress_line(standing: Standing) -> str:
     """What is said again only when it changes: the stage and what blocks, not every second that passes."""
+    document = standing.document
     blocking = sum(item.blocks for item in document.checklist)
     parts = [f"{document.account_id}: {STORY[document.stage]}"]
+    if standing.progress:
+        parts.append(standing.progress)
     if document.stage is Stage.BLOCKED:
         parts.append(f"{blocking} item(s) left")
     until = document.silent_until if document.stage is Stage.SILENT else None

@@ -25,6 +25,11 @@ def next_steps(document: StatusDocument) -> tuple[str, ...]:
                 f"Confirm; from then on nothing can be revoked: {confirm}",
                 f"Or keep the account: {STARTER} withdraw {account} --as USER",
             )
+        case Stage.COOLING_OFF:
+            return (
+                f"The irrevocable part begins by itself. Follow it: {STARTER} watch {account}",
+                f"Until then you can keep the account: {STARTER} withdraw {account} --as USER",
+            )
         case Stage.ENTERING:
             return (f"The irreversible part begins by itself. Follow it: {STARTER} watch {account}",)
         case Stage.SILENT | Stage.RETAINED:

@@ -54,6 +54,10 @@ PasswordStdin = Annotated[
     bool,
     typer.Option("--password-stdin", help="Read the user's password from the first line of standard input."),
 ]
+Totp = Annotated[
+    str | None,
+    typer.Option("--totp", metavar="C", help="Current code of the authenticator app.", callback=free_text),
+]
 PolicyName = Annotated[
     str | None,
     typer.Option(

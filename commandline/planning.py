@@ -13,7 +13,7 @@ from closure.errors import RefusalType, Refused
 from closure.lifecycle import Mode
 from closure.messages import ChecklistItem
 from closure.plan import AccountPlan, Plan, make_plan, unrecoverable_ids
-from closure.policy import Policy
+from closure.policy import Policy, RetentionClass
 from commandline.countdown import spoken_duration
 from commandline.installation import Installation
 from commandline.next_step import STARTER
@@ -35,7 +35,9 @@ async def dry_run(installation: Installation, account: str, policy_name: str | N
         raise Refused(RefusalType.ACCOUNT_CLOSED, f"account {account} is closed for good")
     policy.require_mode(mode)
     policy.require_kind(profile.kind)
-    facts = await read_facts(ports.directory, ports.billing, ports.inventory, ports.data_stores, account)
+    facts = await read_facts(
+        ports.directory, ports.billing, ports.inventory, ports.data_stores, ports.holds, account
+    )
     items = evaluate(policy, facts, datetime.now(UTC), mode)
     plan = make_plan(policy, facts, items, mode)
     consents = policy.missing_consent(profile.kind, mode, False, ())
@@ -100,6 +102,10 @@ def _account_effects(plan: AccountPlan) -> list[str]:
         if amount is not None:
             effects.append(f"{label} {amount} {currency}")
     effects += [f"erase {each.store_id} ({each.store}, {each.objects} objects)" for each in plan.erasures]
+    effects += [
+        f"retain {each.store_id} ({each.store}, {each.objects} objects) as {each.retained_as}"
+        for each in plan.retained
+    ]
     return effects
 
 
@@ -120,4 +126,9 @@ def _times(policy: Policy, plan: Plan) -> list[str]:
         times.append(f"data is kept for {spoken_duration(plan.retention)} more, then deleted")
     else:
         times.append("then the account and its data are deleted")
+    times += [f"kept for {_kept_for(each)} more: {each.what} ({each.ground})" for each in policy.retained]
     return times
+
+
+def _kept_for(kept: RetentionClass) -> str:
+    return f"{kept.years} years" if kept.years else spoken_duration(kept.duration or timedelta(0))

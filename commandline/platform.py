@@ -17,7 +17,7 @@ from commandline.options import Account, AsJson, free_text, identifier
 from commandline.platform_rendering import account_text, command, loaded_text, outbox_text, with_next
 from commandline.terminal import Answer, BadInput, execute
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
 
 
 class RefundAnswer(StrEnum):
@@ -28,6 +28,7 @@ class RefundAnswer(StrEnum):
     FAILED = "failed"
 
 
+LONGEST_HOLD_REASON = 500
 Thing = Annotated[str, typer.Argument(callback=identifier)]
 
 
@@ -292,6 +293,45 @@ def refund(
         said = f"The payment provider answers {answer.value} about refunds of account {account}."
         look = f"A closure asks in its own time; now: {command('recheck', account)}"
         return Answer({"account_id": account, "answer": answer.value}, with_next(said, look))
+
+    _run(act, as_json=as_json)
+
+
+@app.command()
+def hold(
+    account: Account,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="R", help="Why, for the record.", callback=free_text)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Puts the account, and all it owns, under legal hold: nothing of it may be destroyed."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.holds import hold as put_on_hold
+
+        if not 0 < len(reason.strip()) <= LONGEST_HOLD_REASON:
+            raise BadInput(f"--reason must have 1 to {LONGEST_HOLD_REASON} characters")
+        await put_on_hold(engine, account, reason.strip())
+        said = f"Account {account} is under legal hold."
+        lift = f"Lift it: {command('platform', 'unhold', account)}"
+        return Answer({"account_id": account, "held": True}, with_next(said, lift))
+
+    _run(act, as_json=as_json)
+
+
+@app.command()
+def unhold(account: Account, as_json: AsJson = False) -> None:
+    """Lifts the account's legal hold."""
+
+    async def act(engine: AsyncEngine) -> Answer:
+        from connectors.embedded.holds import unhold as lift
+
+        changed = await lift(engine, account)
+        said = f"Account {account} is under no legal hold" + ("." if changed else "; nothing was changed.")
+        again = f"A closure that waits for it looks again in time; now: {command('recheck', account)}"
+        document: JsonValue = {"account_id": account, "held": False, "changed": changed}
+        return Answer(document, with_next(said, again))
 
     _run(act, as_json=as_json)
 

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from getpass import getpass
 from typing import Annotated
 from uuid import uuid4
@@ -79,22 +80,23 @@ async def _challenge(account: str, actor: str, method: CodeMethod) -> Answer:
 
 @dataclass(frozen=True)
 class Given:
-    """What the user gave to prove who they are; at most one of both."""
+    """What the user gave to prove who they are; at most one of them."""
 
     code: str | None = None
+    totp: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
 
 
-def given(code: str | None, *, password_stdin: bool) -> Given:
+def given(code: str | None, totp: str | None, *, password_stdin: bool) -> Given:
     """What was given on the command line, on standard input, or at a prompt; never a password as an argument.
 
     Raises:
-        typer.BadParameter: both, or no password where one was announced.
+        typer.BadParameter: more than one, or no password where one was announced.
     """
-    if code is not None and password_stdin:
-        raise typer.BadParameter("give --code or --password-stdin, not both")
+    if [code is not None, totp is not None, password_stdin].count(True) > 1:
+        raise typer.BadParameter("give one of --code, --password-stdin and --totp")
     if not password_stdin:
-        return Given(code=code)
+        return Given(code=code, totp=totp)
     if sys.stdin.isatty():
         password = getpass("Password: ", stream=sys.stderr)
     else:
@@ -105,24 +107,23 @@ def given(code: str | None, *, password_stdin: bool) -> Given:
 
 
 async def prove(installation: Installation, account: str, actor: str, proof: Given) -> str | None:
-    """The id of a proof for who knows the code or the password; None when neither was given.
+    """The id of a proof for who knows the code or the password; None when nothing was given.
 
     Raises:
-        Refused: `CODE_REFUSED`, `PASSWORD_REFUSED`, or `IDENTITY_METHOD_REFUSED` when the account's policy
-            doesn't accept passwords.
+        Refused: `CODE_REFUSED` or `SECRET_REFUSED`.
     """
     identity = installation.identity
     if proof.code is not None:
         return (await identity.prove_by_code(account, actor, proof.code)).proof_id
-    if proof.password is None:
-        return None
     directory = (await installation.ports()).directory
-    password = proof.password
-
-    async def verify() -> bool:
-        return await directory.verify_password(account, actor, password)
-
-    return (await identity.prove_by_password(account, actor, verify)).proof_id
+    if proof.totp is not None:
+        method, verified = IdentityMethod.TOTP, partial(directory.verify_totp, account, actor, proof.totp)
+    elif proof.password is not None:
+        method = IdentityMethod.PASSWORD
+        verified = partial(directory.verify_password, account, actor, proof.password)
+    else:
+        return None
+    return (await identity.prove_by_secret(account, actor, method, verified)).proof_id
 
 
 def how_to_prove(policy: Policy, account: str, actor: str) -> str:
@@ -130,4 +131,6 @@ def how_to_prove(policy: Policy, account: str, actor: str) -> str:
     methods = policy.identity.methods
     if IdentityMethod.PASSWORD in methods:
         return "give your password with --password-stdin"
+    if methods[0] is IdentityMethod.TOTP:
+        return "give the current code of your authenticator app with --totp"
     return f"give --code; get one: {STARTER} challenge {account} --as {actor} --method {methods[0]}"

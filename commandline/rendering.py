@@ -20,6 +20,7 @@ STORY: dict[Stage, str] = {
     Stage.CHECKING: "the system check is running",
     Stage.BLOCKED: "blocked: something must be handled first",
     Stage.READY: "ready: nothing blocks, waiting for the confirmation",
+    Stage.COOLING_OFF: "confirmed, but still revocable: cooling off",
     Stage.ENTERING: "confirmed: access stops, what was given up is released",
     Stage.SILENT: "silent period: irreversible, nothing can stop or shorten it",
     Stage.FINAL_CHECK: "final check: billing is looked at for the last time",
@@ -47,9 +48,9 @@ _CATEGORIES = (
 )
 
 
-def status_text(document: StatusDocument, *, note: str = "") -> RenderableType:
+def status_text(document: StatusDocument, *, note: str = "", progress: str = "") -> RenderableType:
     """The whole document; `note` says where it came from when that isn't the running workflow."""
-    parts: list[RenderableType] = [_facts(document, note)]
+    parts: list[RenderableType] = [_facts(document, note, progress)]
     if document.web_url:
         # Not in the table, whose columns end at the terminal's edge: it must be whole to be opened.
         address = plain(document.web_url)
@@ -99,7 +100,7 @@ def money_text(amount: str | None, currency: str | None) -> str:
     return f"{amount} {currency}" if amount is not None and currency else ""
 
 
-def _facts(document: StatusDocument, note: str) -> Table:
+def _facts(document: StatusDocument, note: str, progress: str) -> Table:
     stage = Text(STORY[document.stage], style=_STYLES.get(document.stage, ""))
     rows: list[tuple[str, str | Text]] = [
         ("account", f"{document.account_id}  ({document.provider})"),
@@ -107,6 +108,8 @@ def _facts(document: StatusDocument, note: str) -> Table:
         ("policy", f"{document.policy} {document.policy_version}, mode {document.mode.value}"),
         ("stage", stage),
     ]
+    if progress:
+        rows.append(("check", progress))
     rows += _outcome_rows(document)
     rows += _time_rows(document)
     if document.plan_hash:

@@ -12,14 +12,17 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from closure.errors import RefusalType, Refused
+from closure.lifecycle import Stage
 from closure.messages import StatusDocument
+from commandline.check_progress import check_progress
 from commandline.connection import web_url
-from commandline.countdown import deadline, remaining_seconds
+from commandline.countdown import deadline, remaining_seconds, seconds_until
 from commandline.delivery import QUERY_DEADLINE, query_status
 from commandline.rendering import status_text
 from commandline.terminal import Answer
 from deploy.fast_forward import closure_clock
 from records.closures import ClosureRecords
+from workflows.search_attributes import CLOSURE_DEADLINE
 
 FROM_RECORD = "the record (no worker answered)"
 
@@ -30,12 +33,14 @@ class Standing:
 
     document: StatusDocument
     note: str = ""
+    progress: str = ""
+    """Of the system check that is running (A14)."""
 
     def answer(self) -> Answer:
         return Answer(self.document.model_dump(mode="json"), self.text())
 
     def text(self) -> RenderableType:
-        return status_text(self.document, note=self.note)
+        return status_text(self.document, note=self.note, progress=self.progress)
 
 
 async def read_standing(
@@ -68,13 +73,33 @@ async def recorded_document(
 async def completed(client: Client, document: StatusDocument) -> Standing:
     """Adds the remaining time, by the closure's own clock, and the Web UI's address."""
     remaining = None
-    if deadline(document) is not None:
+    if document.stage is Stage.COOLING_OFF:
+        remaining = await _until_cooled_off(client, document.workflow_id)
+    elif deadline(document) is not None:
         remaining = remaining_seconds(document, await read_clock(client, document.workflow_id))
     additions = {
         "remaining_seconds": remaining,
         "web_url": web_url(client, document.workflow_id, document.run_id),
     }
-    return Standing(document.model_copy(update=additions))
+    checking = document.stage is Stage.CHECKING
+    return Standing(
+        document.model_copy(update=additions),
+        progress=await check_progress(client, document.workflow_id) if checking else "",
+    )
+
+
+async def _until_cooled_off(client: Client, workflow_id: str) -> int | None:
+    """Only the search attributes know when a cool-off ends."""
+    try:
+        description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_DEADLINE)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    until = description.typed_search_attributes.get(CLOSURE_DEADLINE)
+    if until is None:
+        return None
+    return seconds_until(until, await read_clock(client, workflow_id))
 
 
 async def read_clock(client: Client, workflow_id: str) -> datetime:

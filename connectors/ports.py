@@ -57,6 +57,10 @@ class Directory(Protocol):
         """Whether it is the user's password (T8). As slow for an unknown user, who is no error."""
         ...
 
+    async def verify_totp(self, account_id: str, user_id: str, code: str) -> bool:
+        """Whether it is the current code of the user's authenticator app; each code is good once."""
+        ...
+
     async def subaccounts(self, account_id: str) -> tuple[str, ...]:
         """Ids of what this account owns, directly or through others, but for what is closed for good."""
         ...
@@ -134,11 +138,21 @@ class AccessControl(Protocol):
         """Deletes bindings to third parties; returns how many this key deleted."""
         ...
 
-    async def close(self, account_id: str, *, key: str, time: datetime) -> None:
+    async def close(
+        self, account_id: str, *, key: str, time: datetime, retained_stores: tuple[str, ...] = ()
+    ) -> None:
         """The last act: bills, contact details, users and credentials go; the account is closed for good.
 
-        Message bodies sent to the account are blanked.
+        Message bodies sent to the account are blanked. The law keeps the data stores of `retained_stores`.
         """
+        ...
+
+
+class LegalHolds(Protocol):
+    """What a court or an authority forbids to destroy."""
+
+    async def is_held(self, account_id: str) -> bool:
+        """Whether the account, or one that owns it, is under legal hold now."""
         ...
 
 

@@ -27,6 +27,7 @@ POSTGRESQL: Final = "postgresql+psycopg"
 
 BUSY_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 5
+_JOURNAL_BUSY_MILLISECONDS: Final = 500
 
 _WRITES = "database_writes"
 
@@ -108,6 +109,28 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
                 yield connection
 
 
+async def overwrite_journal(engine: AsyncEngine) -> bool:
+    """Empties SQLite's write-ahead file, which repeats what has been deleted from the database itself.
+
+    Whether it is empty now: a transaction under way prevents it, and then later writes overwrite it. True on
+    PostgreSQL, where vacuuming and the archive of its log are the operator's.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    with _Translating(engine.url):
+        async with engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            await driver.execute(f"PRAGMA busy_timeout={_JOURNAL_BUSY_MILLISECONDS}")
+            try:
+                cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                (busy, _, _) = await cursor.fetchone()
+                await cursor.close()
+            finally:
+                await driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+            return not busy
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -161,6 +184,8 @@ def _set_up_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> 
     try:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA synchronous=FULL")
+        # What is deleted or blanked must not stay readable in the file's free space.
+        cursor.execute("PRAGMA secure_delete=ON")
         for attempts_left in range(100, -1, -1):
             try:
                 cursor.execute("PRAGMA journal_mode=WAL")

@@ -1,226 +1,32 @@
-"""`make demo`: two accounts carried from the customer's click to the outcome by the starter's own commands.
+"""`make demo`: accounts carried from the customer's click to the outcome by the starter's own commands.
 
-Every line that begins with `$` is run as it stands, and what follows is its own output. The story is
-then compared with `--json`; the demo ends with 1 and one line when anything is not as told.
+The stories are in `demo_stories.py`; what they tell is compared with ``--json``, and the demo ends with 1 and
+one line when anything is not as told.
 """
 
 import asyncio
 import fcntl
-import json
 import os
-import re
 import secrets
-import shlex
-import shutil
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
 from deploy.choose_server import user_server
+from deploy.demo_stories import STORIES
+from deploy.demo_story import Narrator, NotAsTold, Starter
 from deploy.down import down
 from deploy.local_address import read_local_server
 from deploy.up import PROJECT, Failure, up
 
 DATA = Path(".closure")
 ACCOUNTS = Path(__file__).with_name("demo_accounts")
-CODE = re.compile(r"\b\d{6,8}\b")
-COMMAND_SECONDS = 120
-WIDTH = 160
-"""What the starter writes into a pipe."""
-
-Document = dict[str, JsonValue]
-
-
-class NotAsTold(Exception):
-    """A command or an outcome differs from the story; the message is the one line to print."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    exit_code: int
-    stdout: str
-    stderr: str
-
-
-class Starter:
-    """Runs `starter.py` as a developer types it."""
-
-    def show(self, *words: str, expected: int = 0, lines: int = 12) -> None:
-        """Prints the command and up to `lines` lines of its output.
-
-        Raises:
-            NotAsTold: another exit code than `expected`.
-        """
-        command = f"starter.py {shlex.join(words)}"
-        print(f"\n$ {command}", flush=True)
-        finished = _run(words)
-        printed = [line.rstrip() for line in (finished.stdout + finished.stderr).splitlines() if line.strip()]
-        width = min(WIDTH, max(60, shutil.get_terminal_size((WIDTH, 24)).columns - 2))
-        for line in printed[:lines]:
-            print(f"  {line if len(line) <= width else line[: width - 1] + '…'}")
-        if len(printed) > lines:
-            print(f"  … and {len(printed) - lines} more lines")
-        if expected:
-            print(f"  (exit {finished.exit_code})")
-        _require_exit(command, finished, expected)
-
-    def ask(self, *words: str, expected: int = 0) -> Document:
-        """The JSON document of a command that is not shown.
-
-        Raises:
-            NotAsTold: another exit code than `expected`, or no JSON document.
-        """
-        command = f"starter.py {shlex.join(words)} --json"
-        finished = _run((*words, "--json"))
-        _require_exit(command, finished, expected)
-        try:
-            document = json.loads(finished.stdout)
-        except ValueError as error:
-            raise NotAsTold(f"`{command}` printed no JSON document") from error
-        if not isinstance(document, dict):
-            raise NotAsTold(f"`{command}` printed no JSON object")
-        return document
-
-
-class Story:
-    """One account's closure, told and checked."""
-
-    def __init__(self, starter: Starter, account: str, user: str) -> None:
-        self._starter = starter
-        self._account = account
-        self._user = user
-
-    def load(self, file: Path) -> None:
-        self._starter.show("platform", "load", str(file))
-
-    def prove(self) -> str:
-        """Sends a one-time code and reads it where a developer would: in the embedded platform's outbox."""
-        self._starter.show("challenge", self._account, "--as", self._user, "--method", "email_code")
-        messages = self._starter.ask("platform", "outbox", self._account)["messages"]
-        assert isinstance(messages, list)
-        bodies = [
-            str(message["body"])
-            for message in messages
-            if isinstance(message, dict) and message["template"] == "identity_code"
-        ]
-        if not bodies:
-            raise NotAsTold(f"no one-time code was sent for {self._account}")
-        found = CODE.search(bodies[-1])
-        if found is None:
-            raise NotAsTold(f"the message to {self._account} holds no one-time code")
-        return found[0]
-
-    def act(self, command: str, *words: str, lines: int = 12, expected: int = 0) -> None:
-        """A command on the account; `platform pay` and the like are two words."""
-        self._starter.show(*command.split(), self._account, *words, lines=lines, expected=expected)
-
-    def act_as_user(self, command: str, *words: str, lines: int = 12, expected: int = 0) -> None:
-        self.act(command, "--as", self._user, *words, lines=lines, expected=expected)
-
-    def status(self) -> Document:
-        return self._starter.ask("status", self._account)
-
-    def open_bills(self) -> list[str]:
-        """What the account still owes, by the platform's own books."""
-        shown = self._starter.ask("platform", "show", self._account)
-        accounts = shown.get("accounts", [shown])
-        assert isinstance(accounts, list)
-        account = accounts[0]
-        assert isinstance(account, dict)
-        bills = account["bills"]
-        assert isinstance(bills, list)
-        return [str(bill["id"]) for bill in bills if isinstance(bill, dict) and bill["status"] != "paid"]
-
-    def expect(self, stage: str) -> Document:
-        """The status document, which must be in this stage."""
-        document = self.status()
-        outcome = document["outcome"]
-        if document["stage"] != stage or outcome not in (None, stage):
-            raise NotAsTold(f"{self._account} should be {stage} but is {document['stage']}")
-        return document
-
-    def expect_access(self, *, works: bool) -> None:
-        self.act("platform request", "--kind", "api", expected=0 if works else 1, lines=3)
-
-    def expect_blocking(self, count: int) -> Document:
-        document = self.expect("blocked")
-        checklist = document["checklist"]
-        if not isinstance(checklist, list) or len(checklist) != count:
-            raise NotAsTold(f"{self._account} should have {count} items on its checklist")
-        return document
-
-    def confirm(self) -> None:
-        """Confirms the plan that was seen, then lets the five minutes pass that lead to the silent period."""
-        plan_hash = str(self.expect("ready")["plan_hash"])
-        self.act_as_user("confirm", "--reason", "moving away", "--plan-hash", plan_hash, lines=8)
-        self.expect("entering")
-        self.act("fast-forward", "6m", lines=8)
-        self.expect("silent")
-
-
-def tell_of_blocked_account(starter: Starter, account: str, file: Path) -> None:
-    """Blocked by bills, a domain and a resource directory; handled, renounced, confirmed, deleted."""
-    _heading(f"1. {account}: an account with everything in the way")
-    story = Story(starter, account, "olga")
-    story.load(file)
-    code = story.prove()
-    story.act_as_user("close", "--code", code, "--agree", lines=30)
-    story.expect_blocking(8)
-    _say("Three things must be handled elsewhere; the embedded account platform plays that part here.")
-    story.act("platform pay", "b-2026-10", lines=2)
-    story.act("platform transfer", "example.com", lines=2)
-    story.act("platform unlink", "rd-1", lines=2)
-    story.act("recheck", lines=20)
-    story.expect_blocking(5)
-    _say("The rest can be given up here: a balance, and instances that depend on each other.")
-    story.act_as_user("renounce", "--all", "--accept-risk", lines=8)
-    story.confirm()
-    _say("Nothing works now but looking at the remaining time, and nobody can change anything.")
-    story.expect_access(works=False)
-    story.act("platform request", "--kind", "sign-in", lines=3)
-    story.act_as_user("withdraw", expected=1, lines=3)
-    story.act("fast-forward", "7d", lines=8)
-    story.expect("deleted")
-    story.act("audit", "--verify", lines=30)
-
-
-def tell_of_late_usage(starter: Starter, account: str, file: Path) -> None:
-    """Usage is billed late in the silent period: restored, settled, closed again, deleted."""
-    _heading(f"2. {account}: usage that is billed late")
-    story = Story(starter, account, "ming")
-    story.load(file)
-    code = story.prove()
-    story.act_as_user("close", "--code", code, "--agree", lines=8)
-    story.expect_blocking(2)
-    story.act_as_user("renounce", "--all", "--accept-risk", lines=6)
-    story.confirm()
-    story.act("fast-forward", "5d", lines=8)
-    story.expect("silent")
-    _say("On day 5 a meter reports late.")
-    story.act("platform charge", "--amount", "12.34", "--product", "ecs", lines=3)
-    story.act("fast-forward", "2d", lines=24)
-    restored = story.expect("restored")
-    if not restored["unrecoverable"]:
-        raise NotAsTold(f"{account} should have been told what can't come back")
-    story.act("status", lines=24)
-    story.expect_access(works=True)
-    _say("The customer settles the bill and starts again.")
-    for bill in story.open_bills():
-        story.act("platform pay", bill, lines=2)
-    code = story.prove()
-    story.act_as_user("close", "--code", code, "--agree", lines=6)
-    story.confirm()
-    story.act("fast-forward", "7d", lines=8)
-    story.expect("deleted")
-    story.act("platform request", "--kind", "sign-in", expected=1, lines=3)
 
 
 def main() -> int:
@@ -230,12 +36,8 @@ def main() -> int:
         _use_local_server()
         with _running_system() as web_ui:
             print(f"Web UI: {web_ui}")
-            suffix = secrets.token_hex(3)
-            starter = Starter()
-            for name, tell in STORIES.items():
-                account = f"{name}-{suffix}"
-                tell(starter, account, _fresh_copy(name, account))
-            _heading(f"Both closures ended as told, after {time.monotonic() - began:.0f} s")
+            _tell_all()
+            _heading(f"All closures ended as told, after {time.monotonic() - began:.0f} s")
     except NotAsTold as fault:
         return _fail(1, f"the demo is not as told: {fault}")
     except ValidationError as error:
@@ -304,46 +106,44 @@ def _answers(address: str) -> bool:
         return False
 
 
-def _fresh_copy(name: str, account: str) -> Path:
-    """The sample file with an account id of this run's own, so that the demo can be run again."""
-    document = yaml.safe_load((ACCOUNTS / f"{name}.yaml").read_text(encoding="utf-8"))
-    document["accounts"][0]["id"] = account
-    file = DATA / "demo" / f"{account}.yaml"
+def _tell_all() -> None:
+    """Two at a time, since each waits for its own commands; the telling keeps its order.
+
+    Raises:
+        NotAsTold: as the stories do.
+    """
+    suffix = secrets.token_hex(3)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        narrators = [Narrator(live=number == 0) for number in range(len(STORIES))]
+        tellings = []
+        for number, (told, narrator) in enumerate(zip(STORIES, narrators, strict=True), start=1):
+            account = f"{told.name}-{suffix}"
+            narrator.say(_line(f"{number}. {account}: {told.title}"))
+            file = _fresh_copy(told.name, suffix)
+            tellings.append(pool.submit(told.tell, Starter(narrator), account, file))
+        for telling, narrator in zip(tellings, narrators, strict=True):
+            telling_fault = telling.exception()
+            narrator.tell_what_was_kept()
+            if telling_fault is not None:
+                pool.shutdown(cancel_futures=True)
+                raise telling_fault
+
+
+def _fresh_copy(name: str, suffix: str) -> Path:
+    """The sample file with account ids and logins of this run's own, so that the demo can be run again."""
+    text = (ACCOUNTS / f"{name}.yaml").read_text(encoding="utf-8").replace(name, f"{name}-{suffix}")
+    file = DATA / "demo" / f"{name}-{suffix}.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     return file
 
 
-def _run(words: tuple[str, ...]) -> Finished:
-    try:
-        finished = subprocess.run(
-            [sys.executable, "starter.py", *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=COMMAND_SECONDS,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NotAsTold(f"`starter.py {shlex.join(words)}` did not end within {COMMAND_SECONDS} s") from error
-    return Finished(finished.returncode, finished.stdout, finished.stderr)
-
-
-def _require_exit(command: str, finished: Finished, expected: int) -> None:
-    if finished.exit_code != expected:
-        said = (finished.stderr or finished.stdout).strip().splitlines()[:1]
-        raise NotAsTold(f"`{command}` ended {finished.exit_code}, not {expected}: {''.join(said)}")
-
-
 def _heading(text: str) -> None:
-    print(f"\n── {text} {'─' * max(0, 76 - len(text))}", flush=True)
+    print(_line(text), flush=True)
 
 
-def _say(text: str) -> None:
-    print(f"\n{text}", flush=True)
-
-
-STORIES = {"ali-demo": tell_of_blocked_account, "ali-late": tell_of_late_usage}
+def _line(text: str) -> str:
+    return f"\n── {text} {'─' * max(0, 76 - len(text))}"
 
 
 if __name__ == "__main__":

@@ -17,12 +17,16 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.service import RPCError
 
+from connectors.embedded import MIGRATIONS as PLATFORM_MIGRATIONS
+from database.engine import SQLITE, DatabaseUnreachable, create_engine
+from database.schema import SchemaMismatch, upgrade
 from deploy.choose_server import NoServerAvailable, user_server
 from deploy.local_address import LocalServer, write_local_server
 from deploy.local_worker import LocalWorker, WorkerFailed
 from deploy.progress import ProgressLine
 from deploy.registration import NamespaceNotUsable, ensure_search_attributes
 from deploy.temporal_server import LocalServerFailed, start_local_server
+from records.schema import MIGRATIONS as RECORD_MIGRATIONS
 from settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -33,6 +37,8 @@ Failure = (
     LocalServerFailed,
     NamespaceNotUsable,
     WorkerFailed,
+    DatabaseUnreachable,
+    SchemaMismatch,
     RPCError,
     RuntimeError,
     OSError,
@@ -62,8 +68,19 @@ async def up(data_directory: Path, *, with_worker: bool = True, project: Path = 
         for name in await ensure_search_attributes(client):
             sys.stderr.write(f"the search attribute {name} is missing and we may not register it\n")
     if with_worker:
+        await _upgrade_local_database()
         await LocalWorker(data_directory, project).ensure(client, address, task_queue)
     return Started(address, ui_url, with_worker)
+
+
+async def _upgrade_local_database() -> None:
+    """What `make up` made itself it also upgrades; a production database is its operator's."""
+    url = Settings().database_url
+    if url.startswith(SQLITE):
+        engine = create_engine(url)
+        for migrations in (RECORD_MIGRATIONS, PLATFORM_MIGRATIONS):
+            await upgrade(engine, migrations)
+        await engine.dispose()
 
 
 async def _start_server(data_directory: Path) -> tuple[Client, str, str]:

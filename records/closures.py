@@ -14,11 +14,22 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from closure.errors import RefusalType, Refused
-from closure.lifecycle import Stage, may_step
+from closure.lifecycle import Outcome, Stage, may_step
 from closure.messages import StatusDocument
-from database.engine import reading, transaction
+from database.engine import overwrite_journal, reading, transaction
 from records.chain import GENESIS_HASH, seal
-from records.entries import AuditEvent, AuditTrail, Entry, EventType, NewClosure, RecordedClosure
+from records.entries import (
+    AuditEvent,
+    AuditTrail,
+    Entry,
+    EventType,
+    NewClosure,
+    ReadEvent,
+    RecordedClosure,
+)
+from records.erasure import ERASED_PLAN, erase_account, key_for_reading, key_for_writing, was_deleted
+from records.lookups import closure_row, event_rows, openers, plan_content, written_before
+from records.personal import OPENED_BY, NotOpened, open_personal, seal_personal
 from records.rows import (
     PINNED,
     belongs_to,
@@ -73,7 +84,10 @@ class ClosureRecords:
         )
         with _refusing_no_text():
             async with transaction(self._engine) as connection:
-                return await _write(connection, entry)
+                sequence = await _write(connection, entry)
+        if entry.stage_to is Stage.DELETED:
+            await overwrite_journal(self._engine)
+        return sequence
 
     async def resume(self, closure_id: str, expected_epoch: int, *, time: datetime | None = None) -> int:
         """Lets a new run take over: from now on the record refuses the writes of earlier epochs.
@@ -120,14 +134,15 @@ class ClosureRecords:
         """
         async with transaction(self._engine) as connection:
             await _lock(connection, closure_id)
-            if await _plan(connection, closure_id, plan_hash) is None:
+            if await plan_content(connection, closure_id, plan_hash) is None:
                 values = {"closure_id": closure_id, "plan_hash": plan_hash, "content": content}
                 await connection.execute(insert(record_plans).values(values))
 
     async def plan(self, closure_id: str, plan_hash: str) -> str | None:
-        """The JSON of a plan of this closure."""
+        """The JSON of a plan of this closure; None for an unknown one, and when the account was deleted."""
         async with reading(self._engine) as connection:
-            return await _plan(connection, closure_id, plan_hash)
+            content = await plan_content(connection, closure_id, plan_hash)
+        return None if content == ERASED_PLAN else content
 
     async def get(self, closure_id: str) -> RecordedClosure | None:
         """The closure with this id."""
@@ -147,31 +162,47 @@ class ClosureRecords:
         self, stage: Stage | None = None, provider: str | None = None
     ) -> tuple[RecordedClosure, ...]:
         """All closures, of a stage or a provider where given, those opened last first."""
-        query = select(record_closures).order_by(record_closures.c.opened_sequence.desc())
+        conditions = []
         if stage is not None:
-            query = query.where(record_closures.c.stage == stage.value)
+            conditions.append(record_closures.c.stage == stage.value)
         if provider is not None:
-            query = query.where(record_closures.c.provider == provider)
+            conditions.append(record_closures.c.provider == provider)
+        query = select(record_closures).where(*conditions).order_by(record_closures.c.opened_sequence.desc())
         async with reading(self._engine) as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return tuple(closure_of(row) for row in rows)
+            opened_by = await openers(connection, *conditions)
+        return tuple(closure_of(row, opened_by.get(row["closure_id"])) for row in rows)
 
-    async def events(self, closure_id: str) -> tuple[AuditEvent, ...]:
+    async def events(self, closure_id: str) -> tuple[ReadEvent, ...]:
         """The closure's audit events by sequence; empty for an unknown closure.
 
         Raises:
             ValueError: a row was made unreadable; `trail` says which.
         """
         async with reading(self._engine) as connection:
-            return tuple(event_of(row) for row in await _event_rows(connection, closure_id))
+            closure = await closure_row(connection, closure_id)
+            if closure is None:
+                return ()
+            key = await key_for_reading(connection, closure["account_id"])
+            rows = await event_rows(connection, closure_id)
+        try:
+            return tuple(open_personal(event_of(row), key) for row in rows)
+        except NotOpened as error:
+            raise ValueError("an event's personal part does not open: somebody changed it") from error
 
     async def trail(self, closure_id: str) -> AuditTrail | None:
         """The closure's events and whether their chain holds, all from one snapshot."""
         async with reading(self._engine) as connection:
-            closure = await _closure_row(connection, closure_id)
+            closure = await closure_row(connection, closure_id)
             if closure is None:
                 return None
-            return trail_of(closure, await _event_rows(connection, closure_id))
+            account_id = closure["account_id"]
+            return trail_of(
+                closure,
+                await event_rows(connection, closure_id),
+                await key_for_reading(connection, account_id),
+                erased=await was_deleted(connection, account_id),
+            )
 
     async def policy_snapshot(self, closure_id: str) -> str:
         """The canonical JSON of the policy that the closure runs under.
@@ -195,39 +226,44 @@ class ClosureRecords:
         )
         async with reading(self._engine) as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else closure_of(row)
+            if row is None:
+                return None
+            closure_id = row["closure_id"]
+            opened_by = await openers(connection, record_closures.c.closure_id == closure_id)
+            return closure_of(row, opened_by.get(closure_id))
 
 
 async def _open(connection: AsyncConnection, new: NewClosure) -> None:
     document = new.document
-    if await _closure_row(connection, document.closure_id) is not None:
-        if await _written_before(connection, document.closure_id, new.key) == 1:
+    if await closure_row(connection, document.closure_id) is not None:
+        if await written_before(connection, document.closure_id, new.key) == 1:
             return
         raise Refused(
             RefusalType.CLOSURE_ALREADY_OPEN, f"closure {document.closure_id} was opened by another request"
         )
     await _require_no_open_closure(connection, document.account_id)
-    event = seal(
-        AuditEvent(
-            closure_id=document.closure_id,
-            sequence=1,
-            key=new.key,
-            event=EventType.OPENED,
-            time=new.time,
-            stage_from=None,
-            stage_to=document.stage,
-            actor=new.opened_by,
-            details={**new.details, **_pinned_columns(new)},
-            previous_hash=GENESIS_HASH,
-            hash="",
-        )
+    key = await key_for_writing(connection, document.account_id)
+    opened_by = key.name(new.opened_by)
+    opened = AuditEvent(
+        closure_id=document.closure_id,
+        sequence=1,
+        key=new.key,
+        event=EventType.OPENED,
+        time=new.time,
+        stage_from=None,
+        stage_to=document.stage,
+        actor=new.opened_by,
+        details={**new.details, **_pinned_columns(new), OPENED_BY: opened_by},
+        previous_hash=GENESIS_HASH,
+        hash="",
     )
+    event = seal(seal_personal(opened, key))
     values = {
         **_pinned_columns(new),
         "closure_id": document.closure_id,
         "run_epoch": 0,
         "policy_snapshot": new.policy_snapshot,
-        "opened_by": new.opened_by,
+        "opened_by": opened_by,
         "opened_at": new.time,
         "updated_at": new.time,
         "event_count": 1,
@@ -265,12 +301,12 @@ async def _require_no_open_closure(connection: AsyncConnection, account_id: str)
 
 async def _write(connection: AsyncConnection, entry: Entry) -> int:
     row = await _lock(connection, entry.closure_id)
-    written = await _written_before(connection, entry.closure_id, entry.key)
+    written = await written_before(connection, entry.closure_id, entry.key)
     if written is not None:
         return written
     _require_step(row, entry)
     document = _document_after(row, entry)
-    return await _append(
+    sequence = await _append(
         connection,
         row,
         AuditEvent(
@@ -288,12 +324,16 @@ async def _write(connection: AsyncConnection, entry: Entry) -> int:
         ),
         _document_columns(document),
     )
+    if document.outcome is Outcome.DELETED:
+        await erase_account(connection, document.account_id, entry.time)
+    return sequence
 
 
 async def _append(
     connection: AsyncConnection, row: RowMapping, event: AuditEvent, changes: Mapping[str, str | int | None]
 ) -> int:
-    sealed = seal(event)
+    key = await key_for_writing(connection, row["account_id"])
+    sealed = seal(seal_personal(event, key))
     await connection.execute(insert(record_events).values(event_columns(sealed)))
     changed = await connection.execute(
         update(record_closures)
@@ -351,48 +391,11 @@ def _document_columns(document: StatusDocument) -> dict[str, str | int | None]:
     }
 
 
-async def _closure_row(
-    connection: AsyncConnection, closure_id: str, *, lock: bool = False
-) -> RowMapping | None:
-    query = select(record_closures).where(record_closures.c.closure_id == closure_id)
-    if lock:
-        # Nothing on SQLite, where the whole transaction holds the write lock.
-        query = query.with_for_update()
-    return (await connection.execute(query)).mappings().one_or_none()
-
-
 async def _lock(connection: AsyncConnection, closure_id: str) -> RowMapping:
-    row = await _closure_row(connection, closure_id, lock=True)
+    row = await closure_row(connection, closure_id, lock=True)
     if row is None:
         raise _not_found(closure_id)
     return row
-
-
-async def _written_before(connection: AsyncConnection, closure_id: str, key: str) -> int | None:
-    sequence: int | None = await connection.scalar(
-        select(record_events.c.sequence).where(
-            record_events.c.closure_id == closure_id, record_events.c.key == key
-        )
-    )
-    return sequence
-
-
-async def _event_rows(connection: AsyncConnection, closure_id: str) -> tuple[RowMapping, ...]:
-    query = (
-        select(record_events)
-        .where(record_events.c.closure_id == closure_id)
-        .order_by(record_events.c.sequence)
-    )
-    return tuple((await connection.execute(query)).mappings().all())
-
-
-async def _plan(connection: AsyncConnection, closure_id: str, plan_hash: str) -> str | None:
-    content: str | None = await connection.scalar(
-        select(record_plans.c.content).where(
-            record_plans.c.closure_id == closure_id, record_plans.c.plan_hash == plan_hash
-        )
-    )
-    return content
 
 
 def _not_found(closure_id: str) -> Refused:

@@ -41,6 +41,12 @@ class EventType(StrEnum):
     SUBACCOUNTS_DELETED = "subaccounts_deleted"
     DELETION_BEGAN = "deletion_began"
     DORMANT = "dormant"
+    APPROVED = "approved"
+    COOL_OFF_BEGAN = "cool_off_began"
+    COOL_OFF_ENDED = "cool_off_ended"
+    COOL_OFF_STOPPED = "cool_off_stopped"
+    LEGAL_HOLD = "legal_hold"
+    LEGAL_HOLD_LIFTED = "legal_hold_lifted"
     DATA_ERASED = "data_erased"
     DELETED = "deleted"
     RESTORED = "restored"
@@ -55,7 +61,8 @@ class Entry(WireModel):
 
     `key` makes the write idempotent. `stage_from` is compared with the row's stage and `run_epoch` with its
     epoch; when `stage_to` is None the stage stays. `time` is the closure's clock, UTC. `actor` is a user id,
-    None for the engine itself. `details` holds no personal data.
+    None for the engine itself. The actor and what else may be personal in `details` is stored under the
+    account's key (`records.personal`).
     """
 
     closure_id: str
@@ -84,7 +91,7 @@ class NewClosure(WireModel):
 
 
 class AuditEvent(WireModel):
-    """One link of a closure's hash chain; ordered by `sequence`, never by `time`."""
+    """One link of a closure's hash chain, as it is hashed; ordered by `sequence`, never by `time`."""
 
     closure_id: str
     sequence: int
@@ -99,6 +106,20 @@ class AuditEvent(WireModel):
     hash: str
 
 
+class HashedPart(WireModel):
+    """What the hash of an event covers in the place of its readable actor and details."""
+
+    actor: str | None
+    details: dict[str, JsonValue]
+
+
+class ReadEvent(AuditEvent):
+    """An event as people read it: its sealed parts opened, or said to be erased."""
+
+    hashed: HashedPart
+    erased: bool = False
+
+
 class ChainFault(WireModel):
     """The first place where a chain does not verify; `sequence` 0 is the closure's row itself."""
 
@@ -107,12 +128,15 @@ class ChainFault(WireModel):
 
 
 class RecordedClosure(WireModel):
-    """A closure as the record has it; `head_hash` is the last event's hash."""
+    """A closure as the record has it; `head_hash` is the last event's hash.
+
+    `opened_by` is None when it is erased.
+    """
 
     document: StatusDocument
     run_epoch: int
     policy_hash: str
-    opened_by: str
+    opened_by: str | None
     opened_at: Instant
     updated_at: Instant
     event_count: int
@@ -127,7 +151,7 @@ class AuditTrail(WireModel):
 
     closure_id: str
     account_id: str
-    events: tuple[AuditEvent, ...]
+    events: tuple[ReadEvent, ...]
     fault: ChainFault | None
     unreadable: int = 0
 

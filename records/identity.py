@@ -36,8 +36,8 @@ CODE_REFUSED_MESSAGE: Final = (
     "ask for a new one: `starter.py challenge ACCOUNT --as USER --method email_code` "
     "(after 20 wrong guesses, a day later)"
 )
-PASSWORD_REFUSED_MESSAGE: Final = (
-    "this password is not accepted, or there were too many wrong ones "
+SECRET_REFUSED_MESSAGE: Final = (
+    "this password or code is not accepted, or there were too many wrong ones "
     "(after 20, a day later); nothing was changed"
 )
 PROOF_REQUIRED_MESSAGE: Final = (
@@ -81,8 +81,8 @@ class IdentityRecords:
             Refused: `IDENTITY_METHOD_REFUSED` for a method without codes; `MALFORMED_INPUT` for an id that
                 can't be stored.
         """
-        if method is IdentityMethod.PASSWORD:
-            raise Refused(RefusalType.IDENTITY_METHOD_REFUSED, "a password needs no code")
+        if method not in (IdentityMethod.EMAIL_CODE, IdentityMethod.SMS_CODE):
+            raise Refused(RefusalType.IDENTITY_METHOD_REFUSED, f"{method.value} needs no code")
         require_storable(record_challenges, {"account_id": account_id, "user_id": user_id})
         code = new_code()
         async with reading(self._engine) as connection:
@@ -122,13 +122,17 @@ class IdentityRecords:
             raise Refused(RefusalType.CODE_REFUSED, CODE_REFUSED_MESSAGE)
         return proof
 
-    async def prove_by_password(
-        self, account_id: str, user_id: str, verify: Callable[[], Awaitable[bool]]
+    async def prove_by_secret(
+        self,
+        account_id: str,
+        user_id: str,
+        method: IdentityMethod,
+        verify: Callable[[], Awaitable[bool]],
     ) -> Proof:
-        """A proof for who knows the password that `verify` checks (T8); wrong ones count as wrong codes do.
+        """A proof for who knows what `verify` checks, such as a password (T8); wrong ones count as codes do.
 
         Raises:
-            Refused: `PASSWORD_REFUSED`, always with the same message.
+            Refused: `SECRET_REFUSED`, always with the same message.
         """
         guess_id = None
         if _storable(account_id) and _storable(user_id):
@@ -136,10 +140,10 @@ class IdentityRecords:
                 guess_id = await _count_guess(connection, account_id, user_id, self._clock())
         # Always verified, so that the time taken tells nothing.
         if not await verify() or guess_id is None:
-            raise Refused(RefusalType.PASSWORD_REFUSED, PASSWORD_REFUSED_MESSAGE)
+            raise Refused(RefusalType.SECRET_REFUSED, SECRET_REFUSED_MESSAGE)
         async with transaction(self._engine) as connection:
             await connection.execute(delete(record_guesses).where(record_guesses.c.guess_id == guess_id))
-        return await self.record_proof(account_id, user_id, IdentityMethod.PASSWORD)
+        return await self.record_proof(account_id, user_id, method)
 
     async def record_proof(self, account_id: str, user_id: str, method: IdentityMethod) -> Proof:
         """A proof for a user whose identity was verified elsewhere, such as by password.

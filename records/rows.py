@@ -9,19 +9,20 @@ from closure.errors import RefusalType, Refused
 from closure.lifecycle import Stage
 from closure.messages import StatusDocument
 from records.chain import canonical_json, canonical_time, text_hash, verify_chain
-from records.entries import AuditEvent, AuditTrail, ChainFault, RecordedClosure
+from records.entries import AuditEvent, AuditTrail, ChainFault, ReadEvent, RecordedClosure
+from records.personal import OPENED_BY, SEALED, AccountKey, NotOpened, open_personal
 
 PINNED = ("account_id", "provider", "policy", "policy_version", "policy_hash")
 """Columns of a closure's row that its first event repeats, so that they can't be exchanged unseen."""
 
 
-def closure_of(row: RowMapping) -> RecordedClosure:
-    """The closure in a row of `record_closures`."""
+def closure_of(row: RowMapping, opened_by: str | None) -> RecordedClosure:
+    """The closure in a row of `record_closures`; who opened it is in its first event."""
     return RecordedClosure(
         document=StatusDocument.model_validate_json(row["document"]),
         run_epoch=row["run_epoch"],
         policy_hash=row["policy_hash"],
-        opened_by=row["opened_by"],
+        opened_by=opened_by,
         opened_at=row["opened_at"],
         updated_at=row["updated_at"],
         event_count=row["event_count"],
@@ -40,13 +41,13 @@ def belongs_to(document: StatusDocument, closure: RowMapping) -> bool:
     ) == tuple(closure[name] for name in ("closure_id", "account_id", "provider", "policy", "policy_version"))
 
 
-def event_of(row: RowMapping) -> AuditEvent:
+def event_of(row: Mapping[str, str | int | None] | RowMapping) -> AuditEvent:
     """The event in a row of `record_events`.
 
     Raises:
         ValueError: the row was tampered with so that it is no event, or none that `event_columns` spells so.
     """
-    event = AuditEvent.model_validate({**row, "details": json.loads(row["details"])})
+    event = AuditEvent.model_validate({**row, "details": json.loads(str(row["details"]))})
     if event_columns(event) != dict(row):
         raise ValueError(f"event {event.sequence} is spelled otherwise than it was written")
     return event
@@ -95,24 +96,40 @@ def is_storable(value: str, longest: int | None) -> bool:
     )
 
 
-def trail_of(closure: RowMapping, rows: Iterable[RowMapping]) -> AuditTrail:
-    """Reads and verifies a closure's events, in the order given, against the closure's row."""
-    events: list[AuditEvent] = []
+def trail_of(
+    closure: RowMapping, rows: Iterable[RowMapping], key: AccountKey | None, *, erased: bool
+) -> AuditTrail:
+    """Reads and verifies a closure's events, in the order given, against the closure's row.
+
+    Args:
+        closure: the row of `record_closures`.
+        rows: of `record_events`.
+        key: of the account's personal data; None when there is none.
+        erased: whether the account was deleted, so that there must be no key.
+    """
+    stored: list[AuditEvent] = []
+    events: list[ReadEvent] = []
     unreadable: list[ChainFault] = []
     for position, row in enumerate(rows, start=1):
         try:
-            events.append(event_of(row))
-        except (ValueError, TypeError):
+            event = event_of(row)
+            events.append(open_personal(event, key))
+            stored.append(event)
+        except (ValueError, TypeError, NotOpened):
             unreadable.append(ChainFault(sequence=position, reason="it is unreadable: somebody changed it"))
     if unreadable:
         fault: ChainFault | None = unreadable[0]
     else:
-        fault = verify_chain(
-            events,
-            closure_id=closure["closure_id"],
-            event_count=closure["event_count"],
-            head_hash=closure["head_hash"],
-        ) or _row_fault(closure, events)
+        fault = (
+            verify_chain(
+                stored,
+                closure_id=closure["closure_id"],
+                event_count=closure["event_count"],
+                head_hash=closure["head_hash"],
+            )
+            or _row_fault(closure, stored)
+            or _key_fault(events, key, erased=erased)
+        )
     return AuditTrail(
         closure_id=closure["closure_id"],
         account_id=closure["account_id"],
@@ -120,6 +137,19 @@ def trail_of(closure: RowMapping, rows: Iterable[RowMapping]) -> AuditTrail:
         fault=fault,
         unreadable=len(unreadable),
     )
+
+
+def _key_fault(events: list[ReadEvent], key: AccountKey | None, *, erased: bool) -> ChainFault | None:
+    """Only deletion destroys the key, and it always does."""
+    sealed = next((event for event in events if SEALED in event.hashed.details), None)
+    if sealed is None or erased is (key is None):
+        return None
+    reason = (
+        "the key of the account's personal data is still there although the account was deleted"
+        if erased
+        else "the key of the account's personal data is gone although the account was not deleted"
+    )
+    return ChainFault(sequence=sealed.sequence, reason=reason)
 
 
 def _row_fault(closure: RowMapping, events: list[AuditEvent]) -> ChainFault | None:
@@ -136,7 +166,9 @@ def _row_fault(closure: RowMapping, events: list[AuditEvent]) -> ChainFault | No
         return ChainFault(
             sequence=0, reason="the closure's account, provider or policy is not the one it was opened with"
         )
-    if opened.actor != closure["opened_by"]:
+    # Before personal data had keys, the event and the row held the user's id itself.
+    opened_by = opened.details.get(OPENED_BY) if SEALED in opened.details else opened.actor
+    if opened_by != closure["opened_by"]:
         return ChainFault(sequence=0, reason="the closure was opened by another user")
     if text_hash(closure["policy_snapshot"]) != closure["policy_hash"]:
         return ChainFault(sequence=0, reason="the pinned policy's content does not match its hash")

@@ -34,6 +34,7 @@ record_closures = Table(
     Column("policy_version", String(200), nullable=False),
     Column("policy_hash", String(64), nullable=False),
     Column("policy_snapshot", Text, nullable=False),
+    # A keyed hash of the user id (`records.personal`); the first event holds the id, sealed.
     Column("opened_by", String(200), nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -89,6 +90,25 @@ record_plans = Table(
     ForeignKeyConstraint(["closure_id"], ["record_closures.closure_id"], name="record_plans_closure"),
 )
 
+record_certificates = Table(
+    "record_certificates",
+    metadata,
+    Column("closure_id", String(200), primary_key=True),
+    # Of a subaccount: the closure of the account that owns it.
+    Column("owner_closure_id", String(200)),
+    Column("account_id", String(200), nullable=False),
+    # SHA-256 of what was signed, in hex.
+    Column("certificate_id", String(64), nullable=False),
+    Column("key_id", String(16), nullable=False),
+    # PEM.
+    Column("public_key", Text, nullable=False),
+    # The file as it was issued, to the byte.
+    Column("content", Text, nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(["closure_id"], ["record_closures.closure_id"], name="record_certificates_closure"),
+)
+Index("record_certificates_owner", record_certificates.c.owner_closure_id)
+
 record_challenges = Table(
     "record_challenges",
     metadata,
@@ -133,3 +153,19 @@ record_proofs = Table(
     Column("closure_id", String(200)),
 )
 Index("record_proofs_closure", record_proofs.c.closure_id, record_proofs.c.user_id)
+
+# The key of an account's personal data in its audit events. A row without a key is a deleted account's: what
+# is written about it later is sealed under a key that is kept nowhere.
+record_account_keys = Table(
+    "record_account_keys",
+    metadata,
+    Column("account_id", String(200), primary_key=True),
+    # 32 bytes in hex.
+    Column("key", String(64)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("destroyed_at", UtcDateTime),
+    CheckConstraint("(key IS NULL) = (destroyed_at IS NOT NULL)", name="record_account_keys_destroyed"),
+)
+
+# One row: what this record is called in files that outlive it.
+record_names = Table("record_names", metadata, Column("record_id", String(32), primary_key=True))

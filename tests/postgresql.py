@@ -79,7 +79,11 @@ def start_postgresql() -> Iterator[Cluster | Unavailable]:
 
 def _running(programs: Path, folder: Path, user: str | None) -> Iterator[Cluster | Unavailable]:
     initialised = subprocess.run(
-        [programs / "initdb", "-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        [
+            *(programs / "initdb", "-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"),
+            # Text sorts as people read it, not by bytes: nothing may depend on the database's order.
+            *("--locale-provider", "icu", "--icu-locale", "en-US"),
+        ],
         capture_output=True,
         text=True,
         user=user,

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from closure.errors import RefusalType, Refused
     from closure.lifecycle import REVOCABLE, Mode, Stage
     from closure.messages import (
+        ApproveRequest,
         ChecklistItem,
         CloseRequest,
         ConfirmRequest,
@@ -27,7 +28,8 @@ with workflow.unsafe.imports_passed_through():
     from records.entries import EventType
     from workflows.aftermath import ClosureAftermath
     from workflows.calls import act, act_at_length, decide, decide_quickly, quickly
-    from workflows.closure_run import NO_INPUT, stage_after
+    from workflows.closure_state import NO_INPUT, stage_after
+    from workflows.draft import ClosureDraft
     from workflows.progress import ClosureProgress
     from workflows.refusals import plan_refusal, refusal
 
@@ -37,7 +39,7 @@ OPENING_TIME = timedelta(minutes=10)
 
 
 @workflow.defn(name="AccountClosure")
-class AccountClosure(ClosureAftermath):
+class AccountClosure(ClosureDraft, ClosureAftermath):
     """One closure. Customer actions arrive as updates, Web UI operators can only recheck and read."""
 
     @workflow.init
@@ -53,6 +55,8 @@ class AccountClosure(ClosureAftermath):
         """
         self._input = self._decode_input()
         self._continue_from(self._input.progress)
+        if self._progress is not None:
+            self._show()
         story = asyncio.create_task(self._close_account())
         cancel_requests = 0
         while not story.done():
@@ -73,7 +77,7 @@ class AccountClosure(ClosureAftermath):
         if self._progress is None and not await self._open():
             return
         while self._stage in REVOCABLE:
-            await self._prepare()
+            await (self._cool_off() if self._stage is Stage.COOLING_OFF else self._prepare())
         if self._stage is Stage.ENTERING:
             await self._enter()
         if self._stage is Stage.SILENT:
@@ -86,6 +90,7 @@ class AccountClosure(ClosureAftermath):
             await self._retain()
         if self._stage is Stage.DELETING:
             await self._delete()
+        await self._certify()
 
     async def _open(self) -> bool:
         """Waits for the customer's `close`, then checks identity and consent (A11 to A13)."""
@@ -123,27 +128,6 @@ class AccountClosure(ClosureAftermath):
             self._show_refusal(opened)
         return opened.policy is not None
 
-    async def _prepare(self) -> None:
-        """One turn of checking ⇄ blocked ⇄ ready: survey when asked to, else wait (A14, A15)."""
-        if self._stage is Stage.CHECKING or self._recheck_requested:
-            async with self._turn:
-                if self._stage in REVOCABLE:
-                    await self._take_survey()
-        self._continue_as_new_if_suggested()
-        remaining = self._state.draft_until - workflow.now()
-        try:
-            await workflow.wait_condition(
-                lambda: self._recheck_requested or self._stage not in REVOCABLE,
-                timeout=max(remaining, timedelta()),
-                timeout_summary="the draft expires",
-            )
-        except TimeoutError:
-            async with self._turn:
-                if self._stage in REVOCABLE:
-                    await self._step(
-                        EventType.EXPIRED, Stage.EXPIRED, {"outcome_reason": "nobody confirmed in time"}
-                    )
-
     async def _enter(self) -> None:
         """Everything stops at once, and what was given up goes (A16, A18, A19, A26, T4, T6)."""
         self._show()
@@ -152,24 +136,28 @@ class AccountClosure(ClosureAftermath):
         if not keeps_data:
             await self._stop()
         if self._state.releases:
-            released = await act_at_length(
-                ResourceActivities.release_resources,
-                self._effect("release"),
-                summary=f"Release {self._state.releases} resources, dependents first",
+            released = await self._unless_held(
+                lambda: act_at_length(
+                    ResourceActivities.release_resources,
+                    self._effect("release"),
+                    summary=f"Release {self._state.releases} resources, dependents first",
+                )
             )
             await self._note(EventType.RESOURCES_RELEASED, released.model_dump())
         if self._state.writes_off:
-            written = await quickly(
-                BillingActivities.write_off,
-                self._effect("write-off"),
-                summary="Forfeit the balance, void the debt",
+            written = await self._unless_held(
+                lambda: quickly(
+                    BillingActivities.write_off,
+                    self._effect("write-off"),
+                    summary="Forfeit the balance, void the debt",
+                )
             )
             await self._note(EventType.BALANCE_FORFEITED, written.model_dump())
         if keeps_data:
             await self._notify("account_dormant")
             await self._step(EventType.DORMANT, Stage.DORMANT, {"unrecoverable": self._state.unrecoverable})
             return
-        entered_at = self._confirmed_at + policy.entering_duration
+        entered_at = self._entering_since + policy.entering_duration
         await self._sleep_until(entered_at, "The irreversible part begins, shortly after confirm")
         if policy.silent_period > timedelta():
             await self._fall_silent()
@@ -293,6 +281,7 @@ class AccountClosure(ClosureAftermath):
                 summary="Check who renounces",
             )
             self._require_revocable()
+            self._require_unconfirmed()
             try:
                 items = renounce(self._document.checklist, request)
             except Refused as refused:
@@ -309,6 +298,7 @@ class AccountClosure(ClosureAftermath):
     @renounce_items.validator
     def _may_renounce(self, request: RenounceRequest) -> None:
         self._require_revocable()
+        self._require_unconfirmed()
 
     @workflow.update
     async def confirm(self, request: ConfirmRequest) -> StatusDocument:
@@ -329,6 +319,7 @@ class AccountClosure(ClosureAftermath):
             if survey.plan_hash != seen or stage_after(survey.items) is not Stage.READY:
                 await self._keep_survey(survey)
                 raise plan_refusal(survey, is_stale=seen != known)
+            self._require_approval(survey, request.actor)
             await self._commit_to(survey, request)
             return self._finish_update()
 
@@ -337,8 +328,38 @@ class AccountClosure(ClosureAftermath):
         self._require_ready()
         try:
             check_reason(self._state.policy, request.reason)
+            self._state.policy.require_phrase(self._document.account_id, request.phrase)
         except Refused as refused:
             raise refusal(refused.type, refused.message) from refused
+
+    @workflow.update
+    async def approve(self, request: ApproveRequest) -> StatusDocument:
+        """The second person's yes to the plan as it stands; any change of it makes this void."""
+        async with self._turn:
+            if self._already_handled():
+                return self._document
+            await decide(
+                IdentityActivities.authorize,
+                self._authorization(request.actor, request.proof_id, approves=True),
+                summary="Check who approves",
+            )
+            self._require_ready()
+            self._require_current_plan(request.plan_hash)
+            await self._note(EventType.APPROVED, {"plan_hash": request.plan_hash}, actor=request.actor)
+            same = self._state.approved_plan == request.plan_hash
+            approved_by = self._state.approved_by if same else ()
+            self._update(
+                {
+                    "approved_plan": request.plan_hash,
+                    "approved_by": tuple(sorted({*approved_by, request.actor})),
+                }
+            )
+            return self._finish_update()
+
+    @approve.validator
+    def _may_approve(self, request: ApproveRequest) -> None:
+        self._require_ready()
+        self._require_current_plan(request.plan_hash)
 
     @workflow.update
     async def withdraw(self, request: WithdrawRequest) -> StatusDocument:

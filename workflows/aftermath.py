@@ -11,9 +11,11 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from activities.access import AccessActivities
+    from activities.certificates import CertificateActivities
     from activities.erasure import ErasureActivities
     from activities.refunds import RefundActivities
     from activities.requests import (
+        CertificateRequest,
         RefundReport,
         RefundRequest,
         RefundToExpect,
@@ -22,11 +24,12 @@ with workflow.unsafe.imports_passed_through():
         SubaccountsToOpen,
     )
     from activities.subaccounts import SubaccountActivities
+    from closure.certificate import CERTIFIED
     from closure.lifecycle import Stage
-    from closure.messages import RefundState, RefundStatus
+    from closure.messages import KEPT_AFTER_DELETION, RefundState, RefundStatus
     from closure.notices import spoken_moment
     from records.entries import EventType
-    from workflows.calls import act_at_length, attempt, quickly
+    from workflows.calls import act, act_at_length, attempt, quickly
     from workflows.closure_run import ClosureRun
     from workflows.search_attributes import first_attributes
     from workflows.subaccount_deletion import SubaccountDeletion
@@ -56,7 +59,11 @@ class ClosureAftermath(ClosureRun):
     async def _begin_the_end(self, stopped_until: datetime) -> None:
         """The account is closed; its data is kept for the policy's retention from `stopped_until` on (T5)."""
         policy = self._state.policy
-        details: dict[str, JsonValue] = {"subaccounts": len(self._state.subaccounts)}
+        stopped_at = self._state.access_stopped_at
+        details: dict[str, JsonValue] = {
+            "subaccounts": len(self._state.subaccounts),
+            "access_stopped_at": stopped_at.isoformat() if stopped_at else None,
+        }
         changes: dict[str, object] = {
             "unrecoverable": self._state.unrecoverable,
             "refund": await self._expected_refund(),
@@ -84,23 +91,53 @@ class ClosureAftermath(ClosureRun):
         await self._open_subaccounts()
         await self._delete_subaccounts()
         if not self._state.erased:
-            erased = await act_at_length(
-                ErasureActivities.erase_data, self._effect("erase"), summary="Erase data stores and verify"
+            erased = await self._unless_held(
+                lambda: act_at_length(
+                    ErasureActivities.erase_data,
+                    self._effect("erase"),
+                    summary="Erase data stores and verify",
+                )
             )
-            stores: list[JsonValue] = [store.model_dump() for store in erased.stores]
-            await self._note(EventType.DATA_ERASED, {"stores": stores})
-            self._update({"erased": True})
+            await self._note(EventType.DATA_ERASED, erased.evidence(self._document.closure_id))
+            retained = tuple(store.store_id for store in erased.retained)
+            self._update({"erased": True, "retained_stores": retained})
         await self._await_what_is_held_up()
-        await quickly(
-            AccessActivities.delete_bindings, self._effect("bindings"), summary="Delete third-party bindings"
+        await self._unless_held(
+            lambda: quickly(
+                AccessActivities.delete_bindings,
+                self._effect("bindings"),
+                summary="Delete third-party bindings",
+            )
         )
         await self._notify("closure_deleted")
-        await quickly(
-            AccessActivities.close_account,
-            self._effect("close"),
-            summary="Remove the role, contacts and the account",
+        await self._unless_held(
+            lambda: quickly(
+                AccessActivities.close_account,
+                self._effect("close").model_copy(update={"retained_stores": self._state.retained_stores}),
+                summary="Remove the role, contacts and the account",
+            )
         )
-        await self._step(EventType.DELETED, Stage.DELETED)
+        # The record forgets the person in this step; the closure's last answer says no more than the record.
+        forgetting = {
+            name: value
+            for name, value in self._document.without_personal_data()
+            if name not in KEPT_AFTER_DELETION
+        }
+        await self._step(EventType.DELETED, Stage.DELETED, forgetting)
+
+    async def _certify(self) -> None:
+        """Evidence for the customer, after the last audit event; tried until it is signed."""
+        if self._document.outcome not in CERTIFIED or not workflow.patched("certificate"):
+            return
+        self._waiting_for = "the certificate is being signed"
+        self._show()
+        await act(
+            CertificateActivities.issue_certificate,
+            CertificateRequest(closure_id=self._document.closure_id, time=workflow.now()),
+            summary="Issue the certificate",
+        )
+        self._waiting_for = None
+        self._show()
 
     async def _await_what_is_held_up(self) -> None:
         """Complete only when the refund has arrived and every subaccount is gone, too (T5, T10)."""
@@ -166,7 +203,7 @@ class ClosureAftermath(ClosureRun):
             RefundToExpect(
                 closure_id=self._document.closure_id,
                 plan_hash=self._document.plan_hash,
-                confirmed_at=self._confirmed_at,
+                confirmed_at=self._entering_since,
             ),
             summary="Compute the refund and the day it is due by",
         )

@@ -23,7 +23,8 @@ _HEARTBEAT = timedelta(seconds=60)
 _A_FEW = 3
 
 _DECIDING = [refusal.value for refusal in RefusalType]
-_SUPERSEDED = [RefusalType.STALE_RUN.value]
+# What ends the tries of an effect: a later run has taken over, or a legal hold puts it off.
+_FINAL = [RefusalType.STALE_RUN.value, RefusalType.LEGAL_HOLD.value]
 
 
 def _retries(final: list[str]) -> RetryPolicy:
@@ -68,7 +69,7 @@ async def act(activity: Activity[Input, Result], argument: Input, *, summary: st
         activity,
         argument,
         start_to_close_timeout=_CALL,
-        retry_policy=_retries(_SUPERSEDED),
+        retry_policy=_retries(_FINAL),
         summary=summary,
     )
 
@@ -80,7 +81,7 @@ async def act_at_length(activity: Activity[Input, Result], argument: Input, *, s
         argument,
         start_to_close_timeout=_LONG,
         heartbeat_timeout=_HEARTBEAT,
-        retry_policy=_retries(_SUPERSEDED),
+        retry_policy=_retries(_FINAL),
         summary=summary,
     )
 
@@ -139,12 +140,11 @@ async def quickly(activity: Activity[Input, Result], argument: Input, *, summary
             activity,
             argument,
             start_to_close_timeout=_LOCAL,
-            retry_policy=_quick_retries(_SUPERSEDED),
+            retry_policy=_quick_retries(_FINAL),
             summary=summary,
         )
     except FailureError as error:
-        refusal = refusal_type(error)
-        if refusal is RefusalType.STALE_RUN:
+        if refusal_type(error) in (RefusalType.STALE_RUN, RefusalType.LEGAL_HOLD):
             raise _refusal_of(error) from error
         workflow.logger.warning("%s: trying as a normal activity", summary)
     return await act(activity, argument, summary=summary)

@@ -1,22 +1,20 @@
 """The machinery beneath the story: the record, effects, surveys, guards and what people see."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.api.common.v1 import Payload
-from temporalio.common import RawValue, SearchAttributeUpdate
+from temporalio.common import SearchAttributeUpdate
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import JsonValue, ValidationError
+    from pydantic import JsonValue
 
     from activities.billing import BillingActivities
     from activities.notifications import NotificationActivities
     from activities.record import RecordActivities
     from activities.requests import (
-        Authorization,
         BillingCheck,
         BillingVerdict,
         Effect,
@@ -28,77 +26,23 @@ with workflow.unsafe.imports_passed_through():
     )
     from activities.survey import SurveyActivities
     from closure.errors import RefusalType
-    from closure.lifecycle import IRREVOCABLE, REVOCABLE, Stage
-    from closure.messages import ChecklistItem, CloseRequest, ConfirmRequest, StatusDocument
+    from closure.lifecycle import UNCONFIRMED, Stage
+    from closure.messages import StatusDocument
     from records.entries import Entry, EventType
-    from workflows.calls import act, act_at_length, quickly
+    from workflows.calls import act, act_at_length, quickly, refusal_type
+    from workflows.closure_state import ClosureState, stage_after
     from workflows.presentation import current_details
-    from workflows.progress import AccountClosureInput, ClosureProgress
-    from workflows.refusals import refusal
     from workflows.search_attributes import CLOSURE_DEADLINE, CLOSURE_OUTCOME, CLOSURE_STAGE
 
 _LOOK_AGAIN = timedelta(hours=1)
-NO_INPUT = RawValue(Payload())
+_HELD = "the account is under legal hold"
+_HELD_FOR = timedelta(days=1)
+"""When a legal hold is looked at again; a recheck looks at once."""
+Result = TypeVar("Result")
 
 
-class ClosureRun:
-    """State of one run and the steps that the story is made of."""
-
-    def __init__(self, raw: RawValue) -> None:
-        # Decoding here would fail the workflow task for ever; `run` decodes and can fail the workflow.
-        self._raw = raw
-        self._input: AccountClosureInput | None = None
-        self._request: CloseRequest | None = None
-        self._opened: OpenedClosure | None = None
-        self._progress: ClosureProgress | None = None
-        self._recheck_requested = False
-        self._waiting_for: str | None = None
-        self._shown: tuple[Stage, datetime | None] | None = None
-        self._turn = asyncio.Lock()
-        """Held by the one customer action or survey that is under way."""
-        self._writing = asyncio.Lock()
-        """Held by the one write to the record that is under way."""
-
-    def _decode_input(self) -> AccountClosureInput:
-        try:
-            decoded = workflow.payload_converter().from_payload(self._raw.payload, AccountClosureInput)
-            return AccountClosureInput.model_validate(decoded)
-        except (ValidationError, ValueError, TypeError, RuntimeError, KeyError) as error:
-            raise refusal(
-                RefusalType.MALFORMED_INPUT,
-                "the closure's input is not a ClosureInput; start closures with starter.py close",
-            ) from error
-
-    def _continue_from(self, progress: ClosureProgress | None) -> None:
-        if progress is not None:
-            document = progress.document.model_copy(update={"run_id": workflow.info().run_id})
-            self._progress = progress.model_copy(update={"document": document})
-            self._waiting_for = progress.waiting_for
-            self._recheck_requested |= progress.recheck_requested
-            self._show()
-
-    # State.
-
-    @property
-    def _state(self) -> ClosureProgress:
-        assert self._progress is not None, "the closure has not been opened"
-        return self._progress
-
-    @property
-    def _document(self) -> StatusDocument:
-        return self._state.document
-
-    @property
-    def _stage(self) -> Stage:
-        return self._document.stage
-
-    @property
-    def _confirmed_at(self) -> datetime:
-        assert self._document.confirmed_at is not None, "not confirmed"
-        return self._document.confirmed_at
-
-    def _update(self, changes: Mapping[str, object]) -> None:
-        self._progress = self._state.model_copy(update=dict(changes))
+class ClosureRun(ClosureState):
+    """The steps that the story is made of."""
 
     # The record, and what people see.
 
@@ -132,10 +76,12 @@ class ClosureRun:
             },
         )
 
-    async def _note(self, event: EventType, details: dict[str, JsonValue]) -> None:
+    async def _note(
+        self, event: EventType, details: dict[str, JsonValue], *, actor: str | None = None
+    ) -> None:
         """An audit event without a step."""
         async with self._writing:
-            await self._write(event, None, None, details)
+            await self._write(event, None, actor, details)
 
     async def _write(
         self,
@@ -187,10 +133,12 @@ class ClosureRun:
         )
 
     def _deadline(self) -> datetime | None:
-        if self._stage in REVOCABLE:
+        if self._stage in UNCONFIRMED:
             return self._state.draft_until
+        if self._stage is Stage.COOLING_OFF:
+            return self._state.cool_off_until
         if self._stage is Stage.ENTERING:
-            return self._confirmed_at + self._state.policy.entering_duration
+            return self._entering_since + self._state.policy.entering_duration
         if self._stage is Stage.SILENT:
             return self._document.silent_until
         if self._stage is Stage.RETAINED:
@@ -261,16 +209,6 @@ class ClosureRun:
             details={"plan_hash": again.plan_hash, "subaccounts": len(self._state.subaccounts)},
         )
 
-    async def _commit_to(self, survey: SurveyResult, request: ConfirmRequest) -> None:
-        """From here on there is no way back."""
-        await self._step(
-            EventType.CONFIRMED,
-            Stage.ENTERING,
-            {**self._survey_changes(survey), "confirmed_at": workflow.now()},
-            actor=request.actor,
-            details={"plan_hash": survey.plan_hash, "reason": request.reason.strip()},
-        )
-
     # Effects.
 
     def _effect(self, step: str) -> Effect:
@@ -282,7 +220,11 @@ class ClosureRun:
             time=workflow.now(),
         )
 
-    async def _notify(self, template: str, **values: str) -> None:
+    async def _notify(
+        self, template: str, *, number: int | None = None, to_everyone: bool = False, **values: str
+    ) -> None:
+        """Once per template, or per template and `number`."""
+        once = template if number is None else f"{template}/{number}"
         await act(
             NotificationActivities.notify,
             Notice(
@@ -291,12 +233,44 @@ class ClosureRun:
                 template=template,
                 unrecoverable=self._document.unrecoverable,
                 reason=self._document.outcome_reason or "",
+                to_everyone=to_everyone,
                 values=values,
-                key=f"{self._document.closure_id}/notify/{template}",
+                key=f"{self._document.closure_id}/notify/{once}",
                 time=workflow.now(),
             ),
             summary=f"Tell the customer: {template.replace('_', ' ')}",
         )
+
+    async def _unless_held(self, step: Callable[[], Awaitable[Result]]) -> Result:
+        """A destructive step; a legal hold puts it off until it is lifted."""
+        while True:
+            try:
+                result = await step()
+            except FailureError as error:
+                if refusal_type(error) is not RefusalType.LEGAL_HOLD:
+                    raise
+                await self._wait_for_the_hold()
+                continue
+            if self._waiting_for == _HELD:
+                self._waiting_for = None
+                await self._note(EventType.LEGAL_HOLD_LIFTED, {})
+                self._show()
+            return result
+
+    async def _wait_for_the_hold(self) -> None:
+        if self._waiting_for != _HELD:
+            self._waiting_for = _HELD
+            await self._note(EventType.LEGAL_HOLD, {})
+            self._show()
+        self._recheck_requested = False
+        try:
+            await workflow.wait_condition(
+                lambda: self._recheck_requested,
+                timeout=_HELD_FOR,
+                timeout_summary="Is the legal hold lifted?",
+            )
+        except TimeoutError:
+            return
 
     async def _billing_verdict(self) -> BillingVerdict:
         assert self._state.access_stopped_at is not None, "access was never stopped"
@@ -340,60 +314,3 @@ class ClosureRun:
             waits = {"waiting_for": self._waiting_for, "recheck_requested": self._recheck_requested}
             progress = self._state.model_copy(update=waits)
             workflow.continue_as_new(self._input.model_copy(update={"progress": progress}))
-
-    # Guards of customer actions.
-
-    def _authorization(
-        self, actor: str, proof_id: str | None, *, needs_open_account: bool = False
-    ) -> Authorization:
-        return Authorization(
-            closure_id=self._document.closure_id,
-            account_id=self._document.account_id,
-            actor=actor,
-            proof_id=proof_id,
-            needs_open_account=needs_open_account,
-        )
-
-    def _require_revocable(self) -> None:
-        if self._progress is None:
-            raise refusal(RefusalType.NOT_READY, "the closure is still being opened; try again in a moment")
-        if self._stage in IRREVOCABLE:
-            raise refusal(
-                RefusalType.IRREVOCABLE, "the closure has been confirmed; nothing can change or stop it now"
-            )
-        if self._document.outcome is not None or workflow.now() >= self._state.draft_until:
-            raise refusal(
-                RefusalType.CLOSURE_ENDED, "the closure has ended; open a new one with starter.py close"
-            )
-
-    def _require_ready(self) -> None:
-        self._require_revocable()
-        if self._stage is Stage.BLOCKED:
-            count = sum(item.blocks for item in self._document.checklist)
-            raise refusal(
-                RefusalType.ITEMS_OUTSTANDING,
-                f"{count} items still block the closure; handle or renounce them, then recheck",
-            )
-        if self._stage is not Stage.READY:
-            raise refusal(
-                RefusalType.NOT_READY, "the system check is still running; try again when it is done"
-            )
-
-    def _was_opened_in_an_earlier_run(self) -> bool:
-        return self._progress is not None and self._opened is None
-
-    def _already_handled(self) -> bool:
-        """Whether this update was answered in an earlier run of the same closure."""
-        update = workflow.current_update_info()
-        return update is not None and update.id in self._state.handled_updates
-
-    def _finish_update(self) -> StatusDocument:
-        update = workflow.current_update_info()
-        if update is not None:
-            self._update({"handled_updates": (*self._state.handled_updates, update.id)})
-        return self._document
-
-
-def stage_after(items: tuple[ChecklistItem, ...]) -> Stage:
-    """Where a survey leads: blocked while anything blocks."""
-    return Stage.BLOCKED if any(item.blocks for item in items) else Stage.READY

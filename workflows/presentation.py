@@ -11,6 +11,7 @@ _STORY: dict[Stage, str] = {
     Stage.CHECKING: "The system check is running.",
     Stage.BLOCKED: "Something must be handled before the account can be closed.",
     Stage.READY: "Nothing blocks. Waiting for the customer to confirm.",
+    Stage.COOLING_OFF: "Confirmed, but still revocable: the cool-off lasts until the deadline.",
     Stage.ENTERING: "Confirmed. Access is being stopped and what was given up is being released.",
     Stage.SILENT: "Irreversible silent period: nothing happens, nobody can stop or shorten it.",
     Stage.FINAL_CHECK: "The silent period is over. Billing is being checked for the last time.",
@@ -29,6 +30,7 @@ _NEXT: dict[Stage, str] = {
     Stage.BLOCKED: "handle the manual items and send the `recheck` signal; renounce the renounceable ones "
     "with `starter.py renounce`.",
     Stage.READY: "the customer confirms with `starter.py confirm`, bound to the plan hash below.",
+    Stage.COOLING_OFF: "the irrevocable part begins at the deadline; until then the customer can withdraw.",
     Stage.ENTERING: "what follows begins by itself.",
     Stage.SILENT: "the final check begins by itself at the deadline.",
     Stage.FINAL_CHECK: "deletion, or restoration if anything is owed. `recheck` looks at once.",
@@ -51,6 +53,15 @@ def current_details(document: StatusDocument, deadline: datetime | None, waiting
         lines += [f"**Deadline:** {deadline:%Y-%m-%d %H:%M:%S} UTC", ""]
     if document.stage in _NEXT:
         lines += [f"**Next:** {_NEXT[document.stage]}", ""]
+    if document.refund:
+        refund = document.refund
+        lines += [
+            (
+                f"**Refund:** {refund.amount} {refund.currency}, {refund.status.value.replace('_', ' ')}, "
+                f"due by {refund.due_by:%Y-%m-%d %H:%M} UTC"
+            ),
+            "",
+        ]
     lines += _checklist(document)
     if document.unrecoverable:
         lines += [f"**Can't come back:** {_listed(document.unrecoverable)}", ""]
@@ -87,9 +98,9 @@ def _checklist(document: StatusDocument) -> list[str]:
 
 def _row(item: ChecklistItem) -> str:
     mark = {
-        ItemCategory.MANUAL: "✋ manual",
-        ItemCategory.UNKNOWN: "❓ unknown",
-        ItemCategory.RENOUNCEABLE: "✔ given up" if item.renounced else "♻ renounceable",
+        ItemCategory.MANUAL: "manual",
+        ItemCategory.UNKNOWN: "unknown",
+        ItemCategory.RENOUNCEABLE: "given up" if item.renounced else "renounceable",
     }[item.category]
     # No code span for the id: backslashes would show in it.
     return f"| {mark} | **{escaped(item.item_id)}** {escaped(item.title)} | {escaped(item.how_to)} |"

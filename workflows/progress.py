@@ -26,9 +26,14 @@ class ClosureProgress(WireModel):
     """Of those, what the audit calls held up."""
     subaccounts_tried: int = 0
     """How many of those that are next were tried in this round and are held up."""
+    cool_off_until: Instant | None = None
+    reminders_sent: int = 0
+    approved_plan: str | None = None
+    approved_by: tuple[str, ...] = ()
     refund_started: bool = False
     next_refund_look: Instant | None = None
     erased: bool = False
+    retained_stores: tuple[str, ...] = ()
     waiting_for: str | None = None
     recheck_requested: bool = False
     entries: int = 0

@@ -5,6 +5,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.requests import SurveyResult
+    from closure.checks import LEGAL_HOLD
     from closure.errors import RefusalType
 
 
@@ -16,6 +17,8 @@ def refusal(rule: RefusalType, message: str) -> ApplicationError:
 def plan_refusal(survey: SurveyResult, *, is_stale: bool) -> ApplicationError:
     """Why a confirm was refused although the closure was ready: what was seen is not what would happen."""
     changes = list(survey.changes)
+    if any(item.check == LEGAL_HOLD for item in survey.items):
+        return refusal(RefusalType.LEGAL_HOLD, "the account is under legal hold; contact support")
     if is_stale and not changes:
         return refusal(
             RefusalType.STALE_PLAN_HASH,

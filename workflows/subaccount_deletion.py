@@ -4,10 +4,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import JsonValue
-
+    from activities.certificates import CertificateActivities
     from activities.erasure import ErasureActivities
-    from activities.requests import Effect, SubaccountResult, SubaccountStep
+    from activities.requests import CertificateRequest, Effect, SubaccountResult, SubaccountStep
     from activities.subaccounts import SubaccountActivities, subaccount_closure_id
     from closure.lifecycle import Stage
     from workflows.calls import attempt, attempt_quickly
@@ -35,7 +34,9 @@ class SubaccountDeletion:
         return SubaccountResult(account_id=step.account_id)
 
     async def _delete(self, step: SubaccountStep) -> None:
-        await attempt(SubaccountActivities.begin_subaccount_deletion, step, summary="Record: deletion begins")
+        await attempt_quickly(
+            SubaccountActivities.begin_subaccount_deletion, step, summary="Record: deletion begins"
+        )
         closure_id = subaccount_closure_id(step.owner_closure_id, step.account_id)
         erased = await attempt(
             ErasureActivities.erase_data,
@@ -49,15 +50,24 @@ class SubaccountDeletion:
             summary="Erase data stores and verify",
             at_length=True,
         )
-        stores: list[JsonValue] = [store.model_dump() for store in erased.stores]
         await attempt_quickly(
             SubaccountActivities.note_subaccount_erasure,
-            step.model_copy(update={"details": {"stores": stores}}),
+            step.model_copy(update={"details": erased.evidence(closure_id)}),
             summary="Record: data erased",
         )
-        if step.closes:
-            await attempt_quickly(
-                SubaccountActivities.finish_subaccount_deletion, step, summary="Close the subaccount"
+        if not step.closes:
+            return
+        retained = tuple(store.store_id for store in erased.retained)
+        await attempt_quickly(
+            SubaccountActivities.finish_subaccount_deletion,
+            step.model_copy(update={"retained_stores": retained}),
+            summary="Close the subaccount",
+        )
+        if workflow.patched("certificate"):
+            await attempt(
+                CertificateActivities.issue_certificate,
+                CertificateRequest(closure_id=closure_id, time=step.time),
+                summary="Issue the certificate",
             )
 
 

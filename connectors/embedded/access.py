@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from closure.accounts import Access
@@ -25,35 +25,28 @@ class EmbeddedAccessControl:
     async def stop(self, account_id: str, *, access: Access, key: str, time: datetime) -> StoppedAccounts:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
             account.refuse_closed()
-            stopped_at = account.stopped_at if account.access is not Access.OPEN else None
-            stopped_at = stopped_at or time.astimezone(UTC)
+            stopped_at = account.stopped_at or time.astimezone(UTC)
             owned = await owned_accounts(connection, account_id, lock=True)
             stopped = await _still_open(connection, owned)
-            for part in tables.in_parts([account_id, *stopped]):
+            own = [account_id] if account.access is Access.OPEN else []
+            for part in tables.in_parts([*own, *stopped]):
                 await _stop(connection, part, account_id, access, stopped_at)
             return {"at": stopped_at.isoformat(), "subaccounts": [*stopped]}
 
-        result = await apply_once(self._engine, Effect.STOP, account_id, key=key, act=act)
+        result = await apply_once(self._engine, Effect.STOP, account_id, key=key, act=act, over_tree=True)
         return StoppedAccounts.model_validate(result)
 
     async def reopen(self, account_id: str, *, key: str, time: datetime) -> None:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
             account.refuse_closed()
             row = tables.accounts.c
-            stopped = select(row.id).where(
-                or_(row.id == account_id, row.stopped_by == account_id), row.access != Access.CLOSED
-            )
+            stopped = select(row.id).where(row.stopped_by == account_id, row.access != Access.CLOSED)
             reopened = [name for (name,) in await connection.execute(stopped)]
             for part in tables.in_parts(reopened):
-                await connection.execute(
-                    update(tables.accounts)
-                    .where(row.id.in_(part))
-                    .values(access=Access.OPEN, stopped_at=None, stopped_by=None)
-                )
-                await _set_api_keys(connection, part, enabled=True)
+                await _reopen(connection, part)
             return {"reopened_at": time.astimezone(UTC).isoformat()}
 
-        await apply_once(self._engine, Effect.REOPEN, account_id, key=key, act=act)
+        await apply_once(self._engine, Effect.REOPEN, account_id, key=key, act=act, over_tree=True)
 
     async def create_service_role(self, account_id: str, role: str, *, key: str) -> None:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
@@ -85,10 +78,12 @@ class EmbeddedAccessControl:
         assert isinstance(result, int)
         return result
 
-    async def close(self, account_id: str, *, key: str, time: datetime) -> None:
+    async def close(
+        self, account_id: str, *, key: str, time: datetime, retained_stores: tuple[str, ...] = ()
+    ) -> None:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
             if account.access is not Access.CLOSED:
-                await _erase_account(connection, account_id, time)
+                await _erase_account(connection, account_id, time, retained_stores)
             return None
 
         await apply_once(self._engine, Effect.CLOSE, account_id, key=key, act=act)
@@ -99,9 +94,9 @@ async def _still_open(connection: AsyncConnection, owned: Iterable[str]) -> list
     row = tables.accounts.c
     found: list[str] = []
     for part in tables.in_parts(list(owned)):
-        still_open = select(row.id).where(row.id.in_(part), row.access == Access.OPEN).order_by(row.id)
+        still_open = select(row.id).where(row.id.in_(part), row.access == Access.OPEN)
         found += [name for (name,) in await connection.execute(still_open)]
-    return found
+    return sorted(found)
 
 
 async def _stop(
@@ -112,20 +107,39 @@ async def _stop(
         .where(tables.accounts.c.id.in_(names))
         .values(access=access, stopped_at=stopped_at, stopped_by=stopped_by)
     )
-    await _set_api_keys(connection, names, enabled=False)
+    key = tables.api_keys.c
+    await connection.execute(
+        update(tables.api_keys)
+        .where(key.account_id.in_(names), key.enabled.is_(True))
+        .values(enabled=False, disabled_by_stop=True)
+    )
     await connection.execute(delete(tables.sessions).where(tables.sessions.c.account_id.in_(names)))
 
 
-async def _set_api_keys(connection: AsyncConnection, names: Sequence[str], *, enabled: bool) -> None:
+async def _reopen(connection: AsyncConnection, names: Sequence[str]) -> None:
+    """What was disabled before the stop stays disabled."""
     await connection.execute(
-        update(tables.api_keys).where(tables.api_keys.c.account_id.in_(names)).values(enabled=enabled)
+        update(tables.accounts)
+        .where(tables.accounts.c.id.in_(names))
+        .values(access=Access.OPEN, stopped_at=None, stopped_by=None)
+    )
+    key = tables.api_keys.c
+    await connection.execute(
+        update(tables.api_keys)
+        .where(key.account_id.in_(names), key.disabled_by_stop.is_(True))
+        .values(enabled=True, disabled_by_stop=False)
     )
 
 
-async def _erase_account(connection: AsyncConnection, account_id: str, time: datetime) -> None:
+async def _erase_account(
+    connection: AsyncConnection, account_id: str, time: datetime, retained_stores: tuple[str, ...]
+) -> None:
     logins = await _logins_of_this_account_only(connection, account_id)
     for table in tables.OWNED:
-        await connection.execute(delete(table).where(table.c.account_id == account_id))
+        going = delete(table).where(table.c.account_id == account_id)
+        if table is tables.data_stores:
+            going = going.where(table.c.id.not_in(retained_stores))
+        await connection.execute(going)
     if logins:
         await connection.execute(delete(tables.logins).where(tables.logins.c.login.in_(logins)))
     await connection.execute(

@@ -1,5 +1,7 @@
 """The account file: accounts as they stand when they are loaded, strictly read."""
 
+import base64
+import binascii
 import re
 import unicodedata
 from datetime import UTC, datetime
@@ -110,8 +112,34 @@ class User(Model):
     language: Language = "en"
 
 
+def authenticator_key(secret: str) -> bytes:
+    """The key in the base32 secret of an authenticator app.
+
+    Raises:
+        ValueError: no base32, or shorter than 16 bytes.
+    """
+    try:
+        key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
+    except binascii.Error as error:
+        raise ValueError("must be base32") from error
+    if len(key) < 16:
+        raise ValueError("must hold at least 16 bytes")
+    return key
+
+
+def _is_authenticator_key(secret: SecretStr) -> SecretStr:
+    authenticator_key(secret.get_secret_value())
+    return secret
+
+
+AuthenticatorSecret = Annotated[SecretStr, Field(max_length=200), AfterValidator(_is_authenticator_key)]
+
+
 class UserEntry(User):
+    """`totp` is the base32 secret of the person's authenticator app."""
+
     password: Password | None = None
+    totp: AuthenticatorSecret | None = None
 
 
 class BalanceEntry(Model):

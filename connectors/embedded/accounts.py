@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from closure.accounts import Access
 from closure.errors import RefusalType, Refused
 from connectors.embedded import tables
 from connectors.embedded.tables import RefundAnswer
+
+_OWNERSHIP = 0x6F776E65
+"""On PostgreSQL, of two that lock more than one account the second waits; SQLite has one writer anyway."""
 
 
 @dataclass(frozen=True)
@@ -92,25 +95,35 @@ async def lock_account(connection: AsyncConnection, account_id: str) -> Account:
     return _account((await connection.execute(locked)).one_or_none(), account_id)
 
 
-async def owned_accounts(
-    connection: AsyncConnection, account_id: str, *, lock: bool = False
-) -> tuple[str, ...]:
-    """What the account owns, directly or through others, by level; without accounts closed for good.
+async def lock_ownership(connection: AsyncConnection) -> None:
+    """Comes first in a transaction that locks several accounts, or that changes which account owns which.
 
-    With `lock` nobody can bring an account in or out, or create one, before this transaction ends: that takes
-    the lock of its owner.
+    Without it two of them could wait for each other, or each make the other's owner its own subaccount.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_advisory_xact_lock(_OWNERSHIP)))
+
+
+async def owned_accounts(
+    connection: AsyncConnection, account_id: str, *, lock: bool = False, with_closed: bool = False
+) -> tuple[str, ...]:
+    """What the account owns, directly or through others, by level and id.
+
+    Accounts closed for good, and what they own, are left out unless `with_closed`. With `lock` nobody can
+    bring an account in or out, or create one, before this transaction ends: that takes the lock of its owner.
     """
     row = tables.accounts.c
-    owned: list[str] = []
+    owned: dict[str, None] = {}
     owners = [account_id]
     while owners:
         level: list[str] = []
         for part in tables.in_parts(owners):
-            query = (
-                select(row.id).where(row.parent_id.in_(part), row.access != Access.CLOSED).order_by(row.id)
-            )
+            query = select(row.id).where(row.parent_id.in_(part))
+            if not with_closed:
+                query = query.where(row.access != Access.CLOSED)
             found = await connection.execute(query.with_for_update() if lock else query)
             level += [name for (name,) in found]
-        owned += level
-        owners = level
+        # By Python: the databases' own orders of text differ.
+        owners = sorted({*level} - owned.keys() - {account_id})
+        owned |= dict.fromkeys(owners)
     return tuple(owned)

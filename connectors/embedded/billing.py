@@ -47,7 +47,7 @@ class EmbeddedBilling:
             account.refuse_closed()
             taken: dict[str, JsonValue] = {}
             for kind, amount in ((LedgerKind.CASH, cash), (LedgerKind.PROMO, promo)):
-                _require_amount(account, amount)
+                require_amount(account, amount)
                 source = LedgerAccount(account.account_id, kind, account.currency)
                 given_up = _at_most(amount, await balance(connection, source))
                 reason = _FORFEITS[kind]
@@ -63,7 +63,7 @@ class EmbeddedBilling:
     async def void_debt(self, account_id: str, *, debt: Money, key: str, time: datetime) -> Money:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
             account.refuse_closed()
-            _require_amount(account, debt)
+            require_amount(account, debt)
             cash = LedgerAccount(account.account_id, LedgerKind.CASH, account.currency)
             voided = _at_most(debt, -(await balance(connection, cash)))
             if voided.minor:
@@ -80,25 +80,21 @@ async def read_statement(connection: AsyncConnection, account: Account) -> Billi
     bill, note = tables.bills.c, tables.credit_notes.c
     currency = account.currency
     bills = await connection.execute(
-        select(bill.id, bill.amount, bill.status)
-        .where(bill.account_id == account.account_id)
-        .order_by(bill.id)
+        select(bill.id, bill.amount, bill.status).where(bill.account_id == account.account_id)
     )
     notes = await connection.execute(
-        select(note.id, note.amount, note.status)
-        .where(note.account_id == account.account_id)
-        .order_by(note.id)
+        select(note.id, note.amount, note.status).where(note.account_id == account.account_id)
     )
     return BillingStatement(
         cash=await balance(connection, LedgerAccount(account.account_id, LedgerKind.CASH, currency)),
         promo=await balance(connection, LedgerAccount(account.account_id, LedgerKind.PROMO, currency)),
         bills=tuple(
             Bill(bill_id=bill_id, amount=Money(minor=minor, currency=currency), status=status)
-            for bill_id, minor, status in bills
+            for bill_id, minor, status in sorted(bills)
         ),
         credit_notes=tuple(
             CreditNote(credit_note_id=note_id, amount=Money(minor=minor, currency=currency), status=status)
-            for note_id, minor, status in notes
+            for note_id, minor, status in sorted(notes)
         ),
         usage_final_until=account.usage_final_until,
     )
@@ -108,8 +104,8 @@ def _at_most(amount: Money, available: Money) -> Money:
     return min(amount, max(available, Money.zero(amount.currency)))
 
 
-def _require_amount(account: Account, amount: Money) -> None:
-    """Raises `Refused` for an amount below zero or in another currency than the account's."""
+def require_amount(account: Account, amount: Money) -> None:
+    """Raises `Refused` (`MALFORMED_INPUT`) for an amount below zero or in another currency."""
     if amount.minor < 0 or amount.currency != account.currency:
         raise Refused(
             RefusalType.MALFORMED_INPUT,

@@ -24,10 +24,11 @@ class EmbeddedDataStores:
         async with reading(self._engine) as connection:
             await find_account(connection, account_id)
             rows = await connection.execute(
-                select(row.id, row.store, row.objects).where(row.account_id == account_id).order_by(row.id)
+                select(row.id, row.store, row.objects).where(row.account_id == account_id)
             )
             return tuple(
-                DataStore(store_id=name, store=store, objects=objects) for name, store, objects in rows
+                DataStore(store_id=name, store=store, objects=objects)
+                for name, store, objects in sorted(rows)
             )
 
     async def erase(self, account_id: str, store_id: str, *, key: str) -> int:

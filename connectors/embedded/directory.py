@@ -1,6 +1,7 @@
 """Accounts, users and how accounts hang together."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from closure.accounts import AccountProfile, Relationship
 from connectors.embedded import tables
 from connectors.embedded.accounts import find_account, owned_accounts
+from connectors.embedded.authenticator import use_code
 from connectors.embedded.passwords import matches
 from database import reading
 
@@ -49,6 +51,11 @@ class EmbeddedDirectory:
             )
         return await asyncio.to_thread(matches, password, stored)
 
+    async def verify_totp(self, account_id: str, user_id: str, code: str) -> bool:
+        async with reading(self._engine) as connection:
+            await find_account(connection, account_id)
+        return await use_code(self._engine, account_id, user_id, code, datetime.now(UTC))
+
     async def subaccounts(self, account_id: str) -> tuple[str, ...]:
         async with reading(self._engine) as connection:
             await find_account(connection, account_id)
@@ -59,8 +66,8 @@ class EmbeddedDirectory:
         async with reading(self._engine) as connection:
             await find_account(connection, account_id)
             rows = await connection.execute(
-                select(row.id, row.type, row.role).where(row.account_id == account_id).order_by(row.id)
+                select(row.id, row.type, row.role).where(row.account_id == account_id)
             )
             return tuple(
-                Relationship(relationship_id=name, type=kind, role=role) for name, kind, role in rows
+                Relationship(relationship_id=name, type=kind, role=role) for name, kind, role in sorted(rows)
             )

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from connectors.embedded import tables
-from connectors.embedded.accounts import Account, lock_account
+from connectors.embedded.accounts import Account, lock_account, lock_ownership
 from connectors.embedded.tables import Effect
 from database import transaction
 
@@ -20,15 +20,19 @@ class KeyReused(Exception):
 
 
 async def apply_once(
-    engine: AsyncEngine, effect: Effect, account_id: str, *, key: str, act: Act
+    engine: AsyncEngine, effect: Effect, account_id: str, *, key: str, act: Act, over_tree: bool = False
 ) -> JsonValue:
     """Runs `act` with the account locked, or returns what the first run with this key returned.
+
+    An effect `over_tree` locks what the account owns, too.
 
     Raises:
         Refused: there is no such account, or what `act` refuses.
         KeyReused: the key belongs to another account or kind of effect.
     """
     async with transaction(engine) as connection:
+        if over_tree:
+            await lock_ownership(connection)
         account = await lock_account(connection, account_id)
         first = (
             await connection.execute(

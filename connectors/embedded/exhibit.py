@@ -63,6 +63,7 @@ class SentMessage(Model):
 
 
 _Rows = Sequence[Mapping[str, object]]
+_NOT_SHOWN = frozenset({"account_id", "disabled_by_stop"})
 
 
 async def show_account(engine: AsyncEngine, account_id: str) -> ShownAccount:
@@ -95,11 +96,9 @@ async def read_outbox(engine: AsyncEngine, account_id: str) -> tuple[SentMessage
 
 async def _shown(connection: AsyncConnection, account: Account) -> ShownAccount:
     async def rows(table: Table) -> _Rows:
-        columns = [column for column in table.c if column.name != "account_id"]
-        found = await connection.execute(
-            select(*columns).where(table.c.account_id == account.account_id).order_by(table.c.id)
-        )
-        return [dict(row) for row in found.mappings()]
+        columns = [column for column in table.c if column.name not in _NOT_SHOWN]
+        found = await connection.execute(select(*columns).where(table.c.account_id == account.account_id))
+        return sorted((dict(row) for row in found.mappings()), key=lambda row: str(row["id"]))
 
     statement = await read_statement(connection, account)
     inventory = await read_inventory(connection, account.account_id)
@@ -160,7 +159,6 @@ async def _users(connection: AsyncConnection, account_id: str) -> tuple[User, ..
         select(user.id, user.role, user.login, login.personal, user.email, user.phone, user.language)
         .join_from(tables.users, tables.logins)
         .where(user.account_id == account_id)
-        .order_by(user.id)
     )
     return tuple(
         User(
@@ -171,13 +169,13 @@ async def _users(connection: AsyncConnection, account_id: str) -> tuple[User, ..
             phone=phone,
             language=language,
         )
-        for name, role, sign_in, personal, email, phone, language in rows
+        for name, role, sign_in, personal, email, phone, language in sorted(rows)
     )
 
 
 async def _subaccounts(connection: AsyncConnection, account_id: str) -> tuple[str, ...]:
     row = tables.accounts.c
     rows: Sequence[Row[str]] = (
-        await connection.execute(select(row.id).where(row.parent_id == account_id).order_by(row.id))
+        await connection.execute(select(row.id).where(row.parent_id == account_id))
     ).all()
-    return tuple(name for (name,) in rows)
+    return tuple(sorted(name for (name,) in rows))

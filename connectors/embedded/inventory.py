@@ -40,18 +40,18 @@ class EmbeddedInventory:
 
 
 async def read_inventory(connection: AsyncConnection, account_id: str) -> Inventory:
-    """Everything deployed or registered, ordered by id."""
+    """Everything deployed or registered, by id: in Python's order, since the databases' own differ."""
     depends_on = await _dependencies(connection, account_id)
     resource, subscription = tables.resources.c, tables.subscriptions.c
     resources = await connection.execute(
-        select(resource.id, resource.product, resource.billing, resource.renounceable)
-        .where(resource.account_id == account_id)
-        .order_by(resource.id)
+        select(resource.id, resource.product, resource.billing, resource.renounceable).where(
+            resource.account_id == account_id
+        )
     )
     subscriptions = await connection.execute(
-        select(subscription.id, subscription.product, subscription.expires_at, subscription.renounceable)
-        .where(subscription.account_id == account_id)
-        .order_by(subscription.id)
+        select(
+            subscription.id, subscription.product, subscription.expires_at, subscription.renounceable
+        ).where(subscription.account_id == account_id)
     )
     return Inventory(
         resources=tuple(
@@ -62,13 +62,13 @@ async def read_inventory(connection: AsyncConnection, account_id: str) -> Invent
                 renounceable=renounceable,
                 depends_on=tuple(depends_on[name]),
             )
-            for name, product, billing, renounceable in resources
+            for name, product, billing, renounceable in sorted(resources)
         ),
         subscriptions=tuple(
             Subscription(
                 subscription_id=name, product=product, expires_at=expires_at, renounceable=renounceable
             )
-            for name, product, expires_at, renounceable in subscriptions
+            for name, product, expires_at, renounceable in sorted(subscriptions)
         ),
         domains=await _ids(connection, tables.domains, account_id),
         icp_filings=await _ids(connection, tables.icp_filings, account_id),
@@ -105,17 +105,15 @@ async def _dependencies(connection: AsyncConnection, account_id: str) -> default
     row = tables.resource_dependencies.c
     found: defaultdict[str, list[str]] = defaultdict(list)
     rows = await connection.execute(
-        select(row.resource_id, row.depends_on).where(row.account_id == account_id).order_by(row.depends_on)
+        select(row.resource_id, row.depends_on).where(row.account_id == account_id)
     )
-    for resource_id, depends_on in rows:
+    for resource_id, depends_on in sorted(rows):
         found[resource_id].append(depends_on)
     return found
 
 
 async def _ids(connection: AsyncConnection, table: Table, account_id: str) -> tuple[str, ...]:
     rows: list[Row[str]] = list(
-        await connection.execute(
-            select(table.c.id).where(table.c.account_id == account_id).order_by(table.c.id)
-        )
+        await connection.execute(select(table.c.id).where(table.c.account_id == account_id))
     )
-    return tuple(name for (name,) in rows)
+    return tuple(sorted(name for (name,) in rows))

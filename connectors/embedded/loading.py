@@ -16,6 +16,7 @@ from connectors.embedded import tables
 from connectors.embedded.account_checks import default_login
 from connectors.embedded.account_file import AccountEntry, AccountFile
 from connectors.embedded.account_text import AccountFileFault, Fault
+from connectors.embedded.authenticator import set_secrets
 from connectors.embedded.opening import open_accounts
 from connectors.embedded.passwords import password_hashes, set_passwords
 from database import transaction
@@ -78,6 +79,7 @@ async def load_accounts(engine: AsyncEngine, file: AccountFile, name: str) -> tu
             raise AccountFileFault(name, tuple(faults))
         await open_accounts(connection, _parents_first(new, parents), parents, hashes, datetime.now(UTC))
         await set_passwords(connection, passwords)
+        await set_secrets(connection, file.accounts)
     return tuple(
         LoadedAccount(entry.id, entry.provider, _result(standing.get(entry.id))) for entry in file.accounts
     )
@@ -85,7 +87,9 @@ async def load_accounts(engine: AsyncEngine, file: AccountFile, name: str) -> tu
 
 def definition_hash(entry: AccountEntry, parent_id: str | None) -> str:
     """SHA-256 of what the entry says, without passwords; order, quotes and trailing zeros don't count."""
-    said = entry.model_dump(mode="json", exclude={"users": {"__all__": {"password"}}}, exclude_none=True)
+    said = entry.model_dump(
+        mode="json", exclude={"users": {"__all__": {"password", "totp"}}}, exclude_none=True
+    )
     for amounts in (said["balance"], *said["bills"], *said["credit_notes"], *said.get("payments", ())):
         for key in amounts.keys() & {"cash", "promo", "amount"}:
             amounts[key] = str(Money.parse(amounts[key], entry.currency))

@@ -40,16 +40,15 @@ class EmbeddedMessages:
 async def _recipients(connection: AsyncConnection, message: OutgoingMessage) -> list[tuple[str, str, str]]:
     user = tables.users.c
     address = user.email if message.channel is Channel.EMAIL else user.phone
-    statement = (
-        select(user.id, address, user.language)
-        .where(user.account_id == message.account_id, address.is_not(None))
-        .order_by(user.id)
+    statement = select(user.id, address, user.language).where(
+        user.account_id == message.account_id, address.is_not(None)
     )
     if message.roles:
         statement = statement.where(user.role.in_(message.roles))
     if message.user_id is not None:
         statement = statement.where(user.id == message.user_id)
-    return [(name, to, language) for name, to, language in await connection.execute(statement)]
+    found = await connection.execute(statement)
+    return sorted((name, to, language) for name, to, language in found)
 
 
 def _row(message: OutgoingMessage, user_id: str, address: str, language: str) -> dict[str, object]:

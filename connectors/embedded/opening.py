@@ -109,7 +109,7 @@ def _things(
         tables.users,
         [
             owner
-            | user.model_dump(exclude={"password"})
+            | user.model_dump(exclude={"password", "totp"})
             | {"login": user.login or default_login(entry.id, user.id)}
             for user in entry.users
         ],

@@ -6,7 +6,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from closure.accounts import Access
 from closure.errors import RefusalType, Refused
 from connectors.embedded import tables
-from connectors.embedded.accounts import Account, find_account, lock_account, owned_accounts
+from connectors.embedded.accounts import (
+    Account,
+    find_account,
+    lock_account,
+    lock_ownership,
+    owned_accounts,
+)
 from database import transaction
 
 
@@ -18,11 +24,10 @@ async def move_account(engine: AsyncEngine, account_id: str, owner_id: str | Non
             of another provider or currency, or would own itself.
     """
     async with transaction(engine) as connection:
+        await lock_ownership(connection)
         seen = await find_account(connection, account_id)
         concerned = sorted({account_id, *filter(None, (seen.parent_id, owner_id))})
         locked = {each: await lock_account(connection, each) for each in concerned}
-        if locked[account_id].parent_id != seen.parent_id:
-            raise Refused(RefusalType.THING_NOT_ALLOWED, f"account {account_id!r} was moved at the same time")
         for account in locked.values():
             if account.access is not Access.OPEN:
                 raise Refused(

@@ -10,6 +10,7 @@ from connectors.embedded.access import EmbeddedAccessControl
 from connectors.embedded.billing import EmbeddedBilling
 from connectors.embedded.data_stores import EmbeddedDataStores
 from connectors.embedded.directory import EmbeddedDirectory
+from connectors.embedded.holds import EmbeddedLegalHolds
 from connectors.embedded.inventory import EmbeddedInventory
 from connectors.embedded.messages import EmbeddedMessages
 from connectors.embedded.refunds import EmbeddedRefunds
@@ -19,6 +20,7 @@ from connectors.ports import (
     DataStores,
     Directory,
     InventorySource,
+    LegalHolds,
     Messages,
     Refunds,
 )
@@ -40,6 +42,7 @@ class EmbeddedPlatform:
     data_stores: DataStores
     messages: Messages
     refunds: Refunds
+    holds: LegalHolds
 
     @classmethod
     def connect(cls, engine: AsyncEngine) -> Self:
@@ -51,4 +54,5 @@ class EmbeddedPlatform:
             data_stores=EmbeddedDataStores(engine),
             messages=EmbeddedMessages(engine),
             refunds=EmbeddedRefunds(engine),
+            holds=EmbeddedLegalHolds(engine),
         )

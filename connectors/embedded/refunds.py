@@ -12,7 +12,14 @@ from closure.errors import RefusalType, Refused
 from closure.money import Money
 from closure.refunds import AttemptState, Payment, RefundAttempt
 from connectors.embedded import tables
-from connectors.embedded.accounts import Account, find_account, lock_account, owned_accounts
+from connectors.embedded.accounts import (
+    Account,
+    find_account,
+    lock_account,
+    lock_ownership,
+    owned_accounts,
+)
+from connectors.embedded.billing import require_amount
 from connectors.embedded.effects import apply_once
 from connectors.embedded.ledger import (
     LedgerAccount,
@@ -48,16 +55,13 @@ class EmbeddedRefunds:
         async with transaction(self._engine) as connection:
             account = await lock_account(connection, account_id)
             row = tables.refunds.c
-            mine = (
-                select(tables.refunds)
-                .where(row.account_id == account_id, row.closure_id == closure_id)
-                .order_by(row.created_at, row.key)
-            )
+            mine = select(tables.refunds).where(row.account_id == account_id, row.closure_id == closure_id)
             for refund in (await connection.execute(mine)).mappings().all():
                 if refund["state"] is AttemptState.PENDING:
                     await _answer(connection, account, refund, time)
-            found = (await connection.execute(mine)).mappings()
-            return tuple(_attempt(refund, account.currency) for refund in found)
+            found = (await connection.execute(mine)).mappings().all()
+            by_age = sorted(found, key=lambda refund: (refund["created_at"], refund["key"]))
+            return tuple(_attempt(refund, account.currency) for refund in by_age)
 
     async def order(
         self,
@@ -70,7 +74,7 @@ class EmbeddedRefunds:
         time: datetime,
     ) -> None:
         async def act(connection: AsyncConnection, account: Account) -> JsonValue:
-            account.refuse_closed()
+            # Also of a closed account: what a failed refund brought back still has to go.
             await _require_refundable(connection, account, payment_id, amount)
             cash = LedgerAccount(account_id, LedgerKind.CASH, account.currency)
             under_way = provider_account(LedgerKind.REFUNDS, account.currency)
@@ -102,8 +106,10 @@ async def play_answer(engine: AsyncEngine, account_id: str, answer: RefundAnswer
         Refused: `ACCOUNT_NOT_FOUND`.
     """
     async with transaction(engine) as connection:
+        await lock_ownership(connection)
         await lock_account(connection, account_id)
-        for part in tables.in_parts([account_id, *await owned_accounts(connection, account_id)]):
+        owned = await owned_accounts(connection, account_id, with_closed=True)
+        for part in tables.in_parts([account_id, *owned]):
             await connection.execute(
                 update(tables.accounts).where(tables.accounts.c.id.in_(part)).values(refund_answer=answer)
             )
@@ -117,9 +123,9 @@ async def _payments(connection: AsyncConnection, account: Account) -> tuple[Paym
         .scalar_subquery()
     )
     found = await connection.execute(
-        select(payment.id, payment.paid_at, payment.amount, going_back.label("going_back"))
-        .where(payment.account_id == account.account_id)
-        .order_by(payment.paid_at, payment.id)
+        select(payment.id, payment.paid_at, payment.amount, going_back.label("going_back")).where(
+            payment.account_id == account.account_id
+        )
     )
     return tuple(
         Payment(
@@ -127,7 +133,7 @@ async def _payments(connection: AsyncConnection, account: Account) -> tuple[Paym
             paid_at=paid_at,
             refundable=Money(minor=amount - int(taken), currency=account.currency),
         )
-        for name, paid_at, amount, taken in found
+        for name, paid_at, amount, taken in sorted(found)
     )
 
 
@@ -140,6 +146,9 @@ def _taken() -> Case[int]:
 async def _require_refundable(
     connection: AsyncConnection, account: Account, payment_id: str | None, amount: Money
 ) -> None:
+    require_amount(account, amount)
+    if amount.minor == 0:
+        raise Refused(RefusalType.MALFORMED_INPUT, "nothing can't be refunded")
     cash = await balance(connection, LedgerAccount(account.account_id, LedgerKind.CASH, account.currency))
     if cash < amount:
         raise Refused(

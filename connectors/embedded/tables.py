@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     column,
+    false,
     table,
 )
 
@@ -145,6 +146,9 @@ logins = Table(
     # One person's across accounts; else it is the account's and goes with it.
     Column("personal", Boolean, nullable=False),
     Column("password_hash", String(300)),
+    # Of the person's authenticator app, base32; and the last time step that was used.
+    Column("totp_secret", String(200)),
+    Column("totp_counter", BigInteger),
 )
 
 users = Table(
@@ -230,6 +234,14 @@ payments = Table(
     Column("amount", BigInteger, nullable=False),
     Column("paid_at", UtcDateTime, nullable=False),
     CheckConstraint("amount > 0", name="amount_positive"),
+)
+
+holds = Table(
+    "platform_holds",
+    metadata,
+    Column("account_id", String(ID_LENGTH), ForeignKey("platform_accounts.id"), primary_key=True),
+    Column("reason", String(500), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
 )
 
 # Orders to the payment provider; evidence, so they outlive the account.
@@ -324,6 +336,8 @@ api_keys = Table(
     _belongs_to_account(),
     _id(),
     Column("enabled", Boolean, nullable=False),
+    # It worked until a closure stopped the account, and works again if that gives the account back.
+    Column("disabled_by_stop", Boolean, nullable=False, server_default=false()),
 )
 
 sessions = Table(

@@ -13,6 +13,7 @@ from connectors.embedded.account_file import parse_account_file
 from connectors.embedded.exhibit import ShownAccount, show_account
 from connectors.embedded.ledger import sum_of_postings
 from connectors.embedded.loading import LoadResult, load_accounts
+from connectors.ports import StoppedAccounts
 from database import reading
 
 Json = dict[str, Any]
@@ -70,9 +71,20 @@ async def ledger_sum(engine: AsyncEngine) -> int:
         return await sum_of_postings(connection)
 
 
+async def stop(
+    platform: EmbeddedPlatform,
+    account_id: str = "a-1",
+    *,
+    access: Access = Access.CLOSURE_STATUS_ONLY,
+    key: str | None = None,
+    time: datetime = NOON,
+) -> StoppedAccounts:
+    return await platform.access.stop(account_id, access=access, key=key or f"{account_id}/stop", time=time)
+
+
 async def bring_to(platform: EmbeddedPlatform, access: Access, account_id: str = "a-1") -> None:
     """Stops or closes the account as a closure does."""
     if access in (Access.CLOSURE_STATUS_ONLY, Access.CLOSED):
-        await platform.access.stop(account_id, key=f"{account_id}/stop", time=NOON)
+        await stop(platform, account_id)
     if access is Access.CLOSED:
         await platform.access.close(account_id, key=f"{account_id}/close", time=NOON)

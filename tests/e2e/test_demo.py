@@ -16,7 +16,7 @@ LEFT_OUT = shutil.ignore_patterns(
 
 
 @pytest.mark.timeout(300)
-def test_demo_tells_both_stories_and_stops_what_it_started(tmp_path: Path) -> None:
+def test_demo_tells_its_stories_and_stops_what_it_started(tmp_path: Path) -> None:
     copy = tmp_path / "project"
     shutil.copytree(PROJECT, copy, ignore=LEFT_OUT)
     clean = {
@@ -34,6 +34,13 @@ def test_demo_tells_both_stories_and_stops_what_it_started(tmp_path: Path) -> No
     assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-2000:]
     assert "http://127.0.0.1:" in finished.stdout, "the Web UI's address"
     assert ESCAPE not in finished.stdout
-    for told in ("$ starter.py close", "$ starter.py fast-forward", "deleted", "restored", "Stopped: "):
+    for told in (
+        "$ starter.py close",
+        "$ starter.py fast-forward",
+        "deleted",
+        "restored",
+        "dormant",
+        "Stopped: ",
+    ):
         assert told in finished.stdout
     assert not (copy / ".closure" / "local.json").exists(), "stopped"

@@ -1,6 +1,8 @@
 """The JSON documents of contract and status, key by key, and what a pipe gets."""
 
+import json
 import re
+import zipfile
 
 import pytest
 
@@ -131,3 +133,17 @@ def test_closures_are_listed_from_visibility_and_from_the_record(
         stages = {closure["stage"] for closure in only["closures"]}
         assert stages == {"silent"}
         assert installation.ask("list", "--provider", "nobody", *source)["closures"] == []
+
+
+def test_a5_the_export_bundle_holds_the_financial_records(installation: Installation) -> None:
+    account = "e2e-export"
+    bill = {"id": "=b-1", "amount": "18.20", "status": "paid"}
+    installation.load(sample_account(account, bills=[bill], balance={"cash": "7.00", "promo": "0.00"}))
+    written = installation.ask("export", account, "--output", "records.zip")
+    assert (written["bills"], written["payments"]) == (1, 1)
+    with zipfile.ZipFile(installation.folder / "records.zip") as bundle:
+        assert json.loads(bundle.read("account.json"))["cash"] == "7.00"
+        assert b'"\'=b-1","18.20","USD","paid"' in bundle.read("bills.csv")
+    again = installation.start("export", account, "--output", "records.zip")
+    assert again.exit_code == 2, "never overwritten"
+    assert installation.refused("export", "nobody") == "AccountNotFound"

@@ -80,6 +80,9 @@ class _Directory:
     async def verify_password(self, account_id: str, user_id: str, password: str) -> bool:
         return await self._inner.verify_password(account_id, user_id, password)
 
+    async def verify_totp(self, account_id: str, user_id: str, code: str) -> bool:
+        return await self._inner.verify_totp(account_id, user_id, code)
+
     async def subaccounts(self, account_id: str) -> tuple[str, ...]:
         self._weather.strike("subaccounts")
         return await self._inner.subaccounts(account_id)
@@ -169,8 +172,10 @@ class _Access:
         self._weather.journal.append("delete bindings")
         return deleted
 
-    async def close(self, account_id: str, *, key: str, time: datetime) -> None:
-        await self._inner.close(account_id, key=key, time=time)
+    async def close(
+        self, account_id: str, *, key: str, time: datetime, retained_stores: tuple[str, ...] = ()
+    ) -> None:
+        await self._inner.close(account_id, key=key, time=time, retained_stores=retained_stores)
         self._weather.journal.append("close account")
 
 

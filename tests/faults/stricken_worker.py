@@ -27,7 +27,12 @@ _build_worker = worker.build_worker
 
 
 def build_stricken_worker(
-    client: Client, engine: AsyncEngine, policies: dict[str, Policy], task_queue: str
+    client: Client,
+    engine: AsyncEngine,
+    policies: dict[str, Policy],
+    task_queue: str,
+    *,
+    signing_key_file: Path,
 ) -> Worker:
     """In the place of `worker.build_worker`."""
     point, journal = os.environ.get(POINT), os.environ.get(JOURNAL)
@@ -42,6 +47,7 @@ def build_stricken_worker(
         engine,
         policies,
         task_queue,
+        signing_key_file=signing_key_file,
         platform=around_ports(EmbeddedPlatform.connect(engine), fate.around_port),
     )
 

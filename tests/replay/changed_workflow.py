@@ -6,7 +6,7 @@ from temporalio.common import RawValue
 with workflow.unsafe.imports_passed_through():
     from closure.messages import StatusDocument
 from workflows.account_closure import AccountClosure
-from workflows.closure_run import NO_INPUT
+from workflows.closure_state import NO_INPUT
 
 
 @workflow.defn(name="AccountClosure")

@@ -12,7 +12,8 @@ PICTURE = """
 opened -> checking refused
 checking -> blocked ready withdrawn expired
 blocked -> checking ready withdrawn expired
-ready -> checking blocked entering withdrawn expired
+ready -> checking blocked cooling_off entering withdrawn expired
+cooling_off -> blocked ready entering withdrawn
 entering -> silent retained deleting dormant
 silent -> final_check
 final_check -> restoring retained deleting
@@ -20,7 +21,7 @@ restoring -> restored
 retained -> deleting
 deleting -> deleted
 """
-"""The design's, read left to right; without a silent period or retention its stages are left out."""
+"""The design's, read left to right; without a cool-off, silence or retention their stages are left out."""
 
 DRAWN = {
     (Stage(start), Stage(end))
@@ -76,9 +77,9 @@ def test_a20_what_is_irrevocable_is_not_withdrawn_expired_or_refused(start: Stag
     assert not may_step(start, end)
 
 
-def test_only_confirm_leads_into_the_irrevocable_part() -> None:
+def test_only_confirm_or_the_end_of_a_cool_off_leads_into_the_irrevocable_part() -> None:
     entrances = {(start, end) for start, end in product(REVOCABLE, IRREVOCABLE) if may_step(start, end)}
-    assert entrances == {(Stage.READY, Stage.ENTERING)}
+    assert entrances == {(Stage.READY, Stage.ENTERING), (Stage.COOLING_OFF, Stage.ENTERING)}
 
 
 def test_a21_the_silent_period_ends_in_the_final_check_and_nowhere_else() -> None:

@@ -137,6 +137,38 @@ def test_all_data_is_erased_in_the_order_of_its_ids() -> None:
     assert [(each.store_id, each.objects) for each in plan.erasures] == [("oss-1", 7), ("oss-2", 0)]
 
 
+KEPT = '[[retained]]\nname = "n"\nwhat = "Logs"\nyears = 7\nground = "Law"\nstores = ["object-storage"]'
+
+
+def test_a_store_that_the_law_keeps_is_planned_to_stay_and_the_customer_agrees_to_that() -> None:
+    found = account(stores=(store("oss-1"), DataStore(store_id="db-1", store="database", objects=3)))
+    plan = planned(found, acme(KEPT))
+    assert [each.store_id for each in plan.erasures] == ["db-1"]
+    assert [(each.store_id, each.objects, each.retained_as) for each in plan.retained] == [("oss-1", 5, "n")]
+    assert plan.hashed()["retained"] == [["oss-1", "n"]]
+
+    # Another class, or erasing it, is another plan; a class that keeps no store of this account is not.
+    others = [
+        planned(found, acme(text)) for text in (KEPT.replace('"n"', '"m"'), KEPT.replace("object-", ""))
+    ]
+    assert "retained" not in others[1].hashed()
+    same_policy = [plan, *(other.model_copy(update={"policy_hash": plan.policy_hash}) for other in others)]
+    assert len({each.plan_hash for each in same_policy}) == 3
+    assert difference(same_policy[0], same_policy[1]) == (
+        "+ retain oss-1 (object-storage) as m",
+        "- retain oss-1 (object-storage) as n",
+    )
+    assert difference(same_policy[0], same_policy[2]) == (
+        "+ erase oss-1 (object-storage)",
+        "- retain oss-1 (object-storage) as n",
+    )
+
+
+def test_keeping_the_data_retains_nothing_by_law() -> None:
+    text = acme(KEPT, modes=BOTH_MODES)
+    assert planned(account(stores=(store("oss-1"),)), text, Mode.KEEP_DATA).retained == ()
+
+
 def test_what_could_not_be_read_is_not_planned_and_blocks() -> None:
     unread = account().model_copy(update={"statement": None, "inventory": None, "stores": None})
     plan = planned(unread)

@@ -1,5 +1,7 @@
 """Well-formed policies that contradict themselves or promise what the engine can't keep."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from closure.policy import PolicyFault, parse_policy
@@ -237,3 +239,62 @@ def test_a23_a26_a_restored_customer_is_told_what_is_gone_and_what_to_do(name: s
     key, reason = fault(acme_text(SILENT + "\n" + "\n".join(lines), silent_period='"7d"'))
     assert key == f"messages.closure_restored.en.{channel}"
     assert reason == f"must contain {{{name}}}"
+
+
+KEPT = '[[retained]]\nname = "ledger"\nwhat = "Entries"\nyears = 7\nground = "Tax law"\n'
+
+
+def test_retained_classes_say_what_is_kept_how_long_and_why() -> None:
+    policy = acme(
+        KEPT + KEPT.replace("ledger", "logs").replace("years = 7", 'duration = "90d"\nstores = ["x"]')
+    )
+    assert policy.retains("object-storage") is None
+    kept = policy.retains("x")
+    assert kept is not None
+    assert kept.name == "logs"
+    leap_day = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    assert [each.until(leap_day) for each in policy.retained] == [
+        datetime(2035, 3, 1, 12, tzinfo=UTC),
+        datetime(2028, 5, 29, 12, tzinfo=UTC),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "reason"),
+    [
+        ("years = 7", "", "retained.0.years", "one of both"),
+        ("years = 7", 'years = 7\nduration = "7d"', "retained.0.years", "one of both"),
+        ("years = 7", "years = 0", "retained.0.years", "greater than or equal to 1"),
+        ("years = 7", "years = 101", "retained.0.years", "less than or equal to 100"),
+        ("years = 7", "years = true", "retained.0.years", "valid integer"),
+        ("years = 7", 'years = "7"', "retained.0.years", "valid integer"),
+        ("years = 7", 'duration = "0d"', "retained.0.duration", "longer than zero"),
+        ("years = 7", 'duration = "7 years"', "retained.0.duration", '"7d"'),
+        ('ground = "Tax law"', "", "retained.0.ground", "is missing"),
+        ('ground = "Tax law"', 'ground = " "', "retained.0.ground", "must not be empty"),
+        ('what = "Entries"', "", "retained.0.what", "is missing"),
+        ('name = "ledger"', 'name = "The Ledger"', "retained.0.name", "pattern"),
+        ("years = 7", 'years = 7\nstores = ["a", "a"]', "retained.0.stores.1", "there twice"),
+        ("years = 7", "years = 7\nuntil = 2030", "retained.0.until", "unknown key"),
+    ],
+)
+def test_a_retained_class_that_can_not_be_is_told_with_its_key(
+    before: str, after: str, key: str, reason: str
+) -> None:
+    found, said = fault(acme_text(KEPT.replace(before, after)))
+    assert found == key
+    assert reason in said
+
+
+def test_two_retained_classes_share_neither_name_nor_store() -> None:
+    assert fault(acme_text(KEPT + KEPT))[0] == "retained.1.name"
+    with_store = KEPT.replace("years = 7", 'years = 7\nstores = ["a"]')
+    assert fault(acme_text(with_store + with_store.replace("ledger", "logs")))[0] == "retained.1.stores.0"
+
+
+def test_where_nothing_is_deleted_nothing_is_retained() -> None:
+    assert fault(acme_text(KEPT, modes='["keep-data"]'))[0] == "retained"
+
+
+def test_policies_without_retained_classes_keep_their_hash() -> None:
+    assert "retained" not in acme().canonical_json()

@@ -27,6 +27,7 @@ from temporalio.exceptions import ApplicationError
 from closure.accounts import Access, BillStatus
 from closure.lifecycle import Mode, Stage
 from closure.messages import (
+    ApproveRequest,
     CloseRequest,
     ClosureInput,
     ConfirmRequest,
@@ -97,6 +98,11 @@ class House:
     records: ClosureRecords
     policies: Mapping[str, Policy]
     task_queue: str
+
+    @property
+    def signing_key_file(self) -> Path:
+        """Beside the database; the worker makes it."""
+        return self.database.with_suffix(".pem")
 
     async def account(self, **account: object) -> "Closing":
         """Loads an account (the account file's keys; anything left out is empty) and returns its driver."""
@@ -236,10 +242,21 @@ class Closing:
         plan_hash: str | None = None,
         actor: str = "u-1",
         proof_id: str | None = None,
+        phrase: str | None = None,
         update_id: str | None = None,
     ) -> StatusDocument:
-        request = ConfirmRequest(actor=actor, reason=reason, plan_hash=plan_hash, proof_id=proof_id)
+        request = ConfirmRequest(
+            actor=actor, reason=reason, plan_hash=plan_hash, proof_id=proof_id, phrase=phrase
+        )
         return await self.update("confirm", request, update_id=update_id)
+
+    async def approve(
+        self, plan_hash: str, *, actor: str = "u-3", proof_id: str | None = None
+    ) -> StatusDocument:
+        request = ApproveRequest(
+            actor=actor, plan_hash=plan_hash, proof_id=proof_id or await self.prove(actor)
+        )
+        return await self.update("approve", request)
 
     async def withdraw(self, actor: str = "u-1") -> StatusDocument:
         return await self.update("withdraw", WithdrawRequest(actor=actor))
@@ -455,6 +472,7 @@ async def running_worker(
         house.engine,
         dict(policies or house.policies),
         house.task_queue,
+        signing_key_file=house.signing_key_file,
         platform=house.platform,
     ):
         yield

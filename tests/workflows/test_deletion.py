@@ -194,7 +194,7 @@ async def test_a6_a_resource_that_is_still_listed_holds_the_closure_in_entering(
         await closing.fast_forward(timedelta(minutes=6))
         await closing.until(Stage.SILENT)
         released = await closing.until_event(EventType.RESOURCES_RELEASED)
-        assert released.details == {"resources": 1, "subscriptions": 0}
+        assert released.details == {"resources": 1, "subscriptions": 0, "products": {"ecs": 1}}
     assert weather.journal.count("release slow") == 1
 
 
