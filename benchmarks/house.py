@@ -14,7 +14,6 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from closure.messages import CloseRequest, ClosureInput, ConfirmRequest, IdentityMethod, StatusDocument
 from connectors.embedded.account_file import parse_account_file
@@ -22,6 +21,7 @@ from connectors.embedded.loading import load_accounts
 from database import create_engine, transaction
 from deploy.down import down
 from deploy.up import up
+from keys.data_converter import build_data_converter
 from records.tables import record_proofs
 from settings import Settings
 
@@ -114,7 +114,7 @@ async def open_house() -> AsyncIterator[House]:
         started = await up(data)
         os.environ["TEMPORAL_ADDRESS"] = started.address
         try:
-            client = await Client.connect(started.address, data_converter=pydantic_data_converter)
+            client = await Client.connect(started.address, data_converter=build_data_converter())
             engine = create_engine(os.environ["CLOSURE_DATABASE_URL"])
             yield House(client, engine)
             await engine.dispose()

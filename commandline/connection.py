@@ -6,13 +6,16 @@ from urllib.parse import quote
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
+from commandline.database import read_settings
 from commandline.terminal import BadInput, Unreachable
 from deploy.local_address import LocalServer, read_local_server
+from keys.data_converter import configured_data_converter
+from keys.secret_file import SecretFault
 
 CONNECT_DEADLINE = timedelta(seconds=10)
 DEFAULT_ADDRESS = "127.0.0.1:7233"
@@ -26,13 +29,17 @@ async def connect() -> Client:
 
     Raises:
         Unreachable: no server, no such namespace, wrong credentials, or no answer in time.
-        BadInput: Temporal's own configuration is wrong.
+        BadInput: Temporal's own configuration is wrong, or encryption is wanted without usable keys.
     """
+    try:
+        converter = configured_data_converter(read_settings())
+    except SecretFault as error:
+        raise BadInput(str(error)) from error
     config = connect_config()
     address = config.get("target_host", DEFAULT_ADDRESS)
     try:
         async with asyncio.timeout(CONNECT_DEADLINE.total_seconds()):
-            client = await _open(address, config)
+            client = await _open(address, config, converter)
             await _require_namespace(client, address)
             return client
     except TimeoutError as error:
@@ -71,14 +78,14 @@ def local_server_of(client: Client) -> LocalServer | None:
     return local
 
 
-async def _open(address: str, config: ClientConnectConfig) -> Client:
+async def _open(address: str, config: ClientConnectConfig, converter: DataConverter) -> Client:
     # The SDK's core logs to stdout by default, where only the answer may be.
     runtime = Runtime(telemetry=TelemetryConfig(logging=None))
     options = {key: value for key, value in config.items() if key != "target_host"}
     try:
         return await Client.connect(
             address,
-            data_converter=pydantic_data_converter,
+            data_converter=converter,
             runtime=runtime,
             **options,  # type: ignore[arg-type]  # the keys are those of ClientConnectConfig
         )

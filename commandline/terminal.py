@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from closure.errors import Refused
+from keys.payload_faults import payload_fault
 
 
 class ExitCode(IntEnum):
@@ -118,6 +119,9 @@ def fail_with(error: Exception, *, as_json: bool) -> NoReturn:
             fail(ExitCode.BAD_INPUT, "BadInput", str(error), as_json=as_json, faults=error.faults)
         case Unreachable():
             fail(ExitCode.UNREACHABLE, "Unreachable", str(error), as_json=as_json)
+        case _ if (fault := payload_fault(error)) is not None:
+            reason = f"{fault}; check CLOSURE_PAYLOAD_KEYS_FILE and CLOSURE_ENCRYPTION"
+            fail(ExitCode.BAD_INPUT, "BadInput", reason, as_json=as_json)
         case _ if _is_outage(error):
             reason = f"the server or the database failed: {type(error).__name__}: {error}; try again"
             fail(ExitCode.UNREACHABLE, "Unreachable", reason, as_json=as_json)

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from deploy.temporal_server import RunningServer, start_local_server, stop_local_server
+from keys.data_converter import build_data_converter
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ async def client(temporal_server: RunningServer) -> Client:
     return await Client.connect(
         temporal_server.address,
         namespace=temporal_server.namespace,
-        data_converter=pydantic_data_converter,
+        data_converter=build_data_converter(),
     )
 
 

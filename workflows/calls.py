@@ -64,7 +64,11 @@ async def decide(activity: Activity[Input, Result], argument: Input, *, summary:
 
 
 async def act(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
-    """A normal activity that is tried until it is done. A refusal by a source is a reason to try again."""
+    """A normal activity that is tried until it is done. A refusal by a source is a reason to try again.
+
+    Raises:
+        ActivityError: a later run has taken over, a legal hold forbids it, or this run is being cancelled.
+    """
     return await workflow.execute_activity_method(
         activity,
         argument,
@@ -75,15 +79,22 @@ async def act(activity: Activity[Input, Result], argument: Input, *, summary: st
 
 
 async def act_at_length(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
-    """As `act`, for an activity that may take long and heartbeats: a dead worker's is noticed by that."""
-    return await workflow.execute_activity_method(
-        activity,
-        argument,
-        start_to_close_timeout=_LONG,
-        heartbeat_timeout=_HEARTBEAT,
-        retry_policy=_retries(_FINAL),
-        summary=summary,
-    )
+    """As `act`, for an activity that may take long and heartbeats: a dead worker is noticed by that."""
+    while True:
+        try:
+            return await workflow.execute_activity_method(
+                activity,
+                argument,
+                start_to_close_timeout=_LONG,
+                heartbeat_timeout=_HEARTBEAT,
+                retry_policy=_retries(_FINAL),
+                summary=summary,
+            )
+        except ActivityError as error:
+            # Without the right key the SDK gives up for good on what an earlier attempt's heartbeat left.
+            if not _comes_from_the_sdk(error):
+                raise
+            workflow.logger.warning("%s: its heartbeat can't be read, starting it anew", summary)
 
 
 async def attempt(
@@ -176,6 +187,11 @@ def refusal_type(error: BaseException) -> RefusalType | None:
     if not isinstance(cause, ApplicationError):
         return None
     return next((known for known in RefusalType if known.value == cause.type), None)
+
+
+def _comes_from_the_sdk(error: ActivityError) -> bool:
+    """Every final failure of ours has a type."""
+    return isinstance(error.__cause__, ApplicationError) and not error.__cause__.type
 
 
 def _refusal_of(error: FailureError) -> ApplicationError:

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from closure.lifecycle import Stage
 from deploy.temporal_server import RunningServer, start_local_server, stop_local_server
+from keys.data_converter import build_data_converter
 from tests.faults.aftermath import aftermath
 from tests.faults.around import Act, AroundActivities, Call
 from tests.faults.casualties import Undisturbed
@@ -27,7 +27,7 @@ async def mortal_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 
 @pytest.fixture(scope="module")
 async def its_client(mortal_server: RunningServer) -> Client:
-    return await Client.connect(mortal_server.address, data_converter=pydantic_data_converter)
+    return await Client.connect(mortal_server.address, data_converter=build_data_converter())
 
 
 class Executioner:

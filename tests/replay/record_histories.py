@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from connectors.policy_files import load_policies
 from deploy import server_config
 from deploy.temporal_server import start_local_server, stop_local_server
+from keys.data_converter import build_data_converter
 from tests.fakes.platform import Weather
 from tests.faults.around import AroundActivities
 from tests.faults.hurry import with_worker_interceptors
@@ -39,7 +39,7 @@ async def record_all(folder: Path) -> None:
         data = folder / f"server-{is_continued}"
         server = await start_local_server(data)
         try:
-            client = await Client.connect(server.address, data_converter=pydantic_data_converter)
+            client = await Client.connect(server.address, data_converter=build_data_converter())
             houses = HouseBuilder(client, load_policies(PROJECT / "policies"), template, folder)
             for shape in SHAPES:
                 if shape.is_continued is is_continued:

@@ -9,10 +9,10 @@ import socket
 from pathlib import Path
 
 import pytest
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
+from keys.data_converter import build_data_converter
 from tests.replay.changed_workflow import SilentlyDeletingClosure
 from tests.replay.recorded import HISTORIES, WORKER, read, texts
 from tests.replay.shapes import SHAPES
@@ -25,7 +25,7 @@ NAMES = [str(file.relative_to(HISTORIES).with_suffix("")) for file in FILES]
 
 def replayer(workflow: type) -> Replayer:
     return Replayer(
-        workflows=[workflow], data_converter=pydantic_data_converter, workflow_runner=workflow_runner()
+        workflows=[workflow], data_converter=build_data_converter(), workflow_runner=workflow_runner()
     )
 
 

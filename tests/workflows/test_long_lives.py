@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from closure.errors import RefusalType
 from closure.lifecycle import Outcome, Stage
@@ -14,6 +13,7 @@ from closure.messages import CloseRequest
 from connectors.embedded import tables
 from deploy import server_config
 from deploy.temporal_server import start_local_server, stop_local_server
+from keys.data_converter import build_data_converter
 from records.entries import EventType
 from tests.fakes.platform import Weather
 from tests.workflows.house import BEYOND, HouseBuilder, refusal, running_worker
@@ -74,7 +74,7 @@ async def forgetful_client(
     )
     folder = tmp_path_factory.mktemp("forgetful")
     server = await start_local_server(Path(folder))
-    yield await Client.connect(server.address, data_converter=pydantic_data_converter)
+    yield await Client.connect(server.address, data_converter=build_data_converter())
     stop_local_server(folder)
 
 

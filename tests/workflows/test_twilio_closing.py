@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
@@ -132,7 +133,8 @@ async def test_t5_data_goes_exactly_thirty_days_after_confirm_and_each_subaccoun
             EventType.DELETED,
         ]
         erased = (await house.records.events(record.document.closure_id))[2]
-        assert erased.details == {"stores": [{"store_id": f"{name}-usage", "objects_found": 12}]}
+        (store,) = cast("list[dict[str, object]]", erased.details["erased_stores"])
+        assert (store["store"], store["objects"]) == ("usage-history", 12)
     assert await closing.event_types() == [
         EventType.OPENED,
         EventType.CHECK_STARTED,
