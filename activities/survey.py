@@ -57,9 +57,10 @@ class SurveyActivities:
     @activity.defn
     async def survey(self, request: SurveyRequest) -> SurveyResult:
         """Runs all checks of the closure's pinned policy once."""
-        plan, items = await self._plan(request)
+        policy, facts, plan, items = await self._plan(request)
         return _result(plan).model_copy(
             update={
+                "needs_approval": _needs_approval(policy, facts),
                 "items": carry_renounced(request.previous_items, items),
                 "changes": await self._changes(request, plan),
             }
@@ -72,14 +73,14 @@ class SurveyActivities:
         Raises:
             NotReadable: what stopped can't be read; nothing of it may be lost.
         """
-        plan, items = await self._plan(request, stopped=frozenset(request.subaccounts))
+        _, _, plan, items = await self._plan(request, stopped=frozenset(request.subaccounts))
         if any(item.category is ItemCategory.UNKNOWN for item in items):
             raise NotReadable("a source of the account or of its subaccounts can't be read")
         return _result(plan)
 
     async def _plan(
         self, request: SurveyRequest | PlanAgain, stopped: frozenset[str] | None = None
-    ) -> tuple[Plan, tuple[ChecklistItem, ...]]:
+    ) -> tuple[Policy, SurveyFacts, Plan, tuple[ChecklistItem, ...]]:
         """Reads all sources and leaves the plan in the record."""
         closure = await self._records.get(request.closure_id)
         if closure is None:
@@ -98,7 +99,7 @@ class SurveyActivities:
         items = evaluate(policy, facts, request.time, mode)
         plan = make_plan(policy, facts, items, mode, stopped=stopped)
         await self._records.save_plan(request.closure_id, plan.plan_hash, plan.model_dump_json())
-        return plan, items
+        return policy, facts, plan, items
 
     async def _changes(self, request: SurveyRequest, plan: Plan) -> tuple[str, ...]:
         if request.previous_plan_hash in (None, plan.plan_hash):

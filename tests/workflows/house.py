@@ -151,6 +151,12 @@ class Closing:
     def policy(self) -> Policy:
         return self.house.policies[self.provider]
 
+    @property
+    def method(self) -> IdentityMethod:
+        """The way of proving who one is that the provider's policy accepts."""
+        policy = self.house.policies.get(self.provider)
+        return policy.identity.methods[0] if policy else IdentityMethod.EMAIL_CODE
+
     async def prove(
         self,
         user: str = "u-1",
@@ -167,7 +173,7 @@ class Closing:
                     proof_id=proof_id,
                     account_id=account_id or self.account_id,
                     user_id=user,
-                    method=(method or self.policy.identity.methods[0]).value,
+                    method=(method or self.method).value,
                     created_at=datetime.now(UTC) - (age or timedelta()),
                 )
             )
