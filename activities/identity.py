@@ -74,13 +74,9 @@ class IdentityActivities:
         """Passes when the user's role allows closing now and their proof of identity is fresh.
 
         Raises:
-            Refused: `ROLE_REFUSED` or `IDENTITY_PROOF_REQUIRED`; where the account must be open,
-                `CLOSURE_ALREADY_OPEN` or `ACCOUNT_CLOSED`.
+            Refused: `ROLE_REFUSED` or `IDENTITY_PROOF_REQUIRED`.
         """
         policy = await pinned_policy(self._records, request.closure_id)
-        if request.needs_open_account:
-            # Its owner's closure may have stopped it while this one was waiting.
-            _require_open_account(await self._directory.profile(request.account_id))
         approval = policy.approval
         roles = approval.roles if request.approves and approval else policy.eligibility.roles
         await self._require_role(roles, request.account_id, request.actor)

@@ -39,13 +39,12 @@ class OpenedClosure(WireModel):
 
 
 class Authorization(WireModel):
-    """May this user act on this closure now? `needs_open_account`: only while nothing else stopped it."""
+    """May this user act on this closure now?"""
 
     closure_id: str
     account_id: str
     actor: str
     proof_id: str | None = None
-    needs_open_account: bool = False
     approves: bool = False
     """Whether as the second person, for whom the policy may name other roles."""
 

@@ -10,9 +10,9 @@ from temporalio import activity
 
 from activities.plans import pinned_policy
 from activities.requests import PlanAgain, SurveyProgress, SurveyRequest, SurveyResult
-from closure.accounts import AccountProfile
+from closure.accounts import Access, AccountProfile
 from closure.checks import carry_renounced, evaluate
-from closure.messages import ChecklistItem, ItemCategory
+from closure.messages import ChecklistItem
 from closure.plan import Plan, make_plan, unrecoverable_ids
 from closure.plan_difference import difference
 from closure.policy import Policy
@@ -73,8 +73,8 @@ class SurveyActivities:
         Raises:
             NotReadable: what stopped can't be read; nothing of it may be lost.
         """
-        _, _, plan, items = await self._plan(request, stopped=frozenset(request.subaccounts))
-        if any(item.category is ItemCategory.UNKNOWN for item in items):
+        _, facts, plan, _ = await self._plan(request, stopped=frozenset(request.subaccounts))
+        if facts.unreadable or any(each.unreadable for each in facts.subaccounts or ()):
             raise NotReadable("a source of the account or of its subaccounts can't be read")
         return _result(plan)
 
@@ -96,6 +96,11 @@ class SurveyActivities:
             request.account_id,
             report=activity.heartbeat,
         )
+        if stopped is not None:
+            # Stopped by this very closure, which nothing blocks any more.
+            facts = facts.model_copy(
+                update={"profile": facts.profile.model_copy(update={"access": Access.OPEN})}
+            )
         items = evaluate(policy, facts, request.time, mode)
         plan = make_plan(policy, facts, items, mode, stopped=stopped)
         await self._records.save_plan(request.closure_id, plan.plan_hash, plan.model_dump_json())
@@ -185,9 +190,9 @@ async def _read_subaccounts(
             progress.count_subaccount(len(owned))
             return facts
 
-    found = await asyncio.gather(*(read(account_id) for account_id in owned))
+    found = await asyncio.gather(*(read(account_id) for account_id in dict.fromkeys(owned)))
     facts = tuple(each for each in found if each is not None)
-    return facts if len(facts) == len(owned) else None
+    return facts if len(facts) == len(found) else None
 
 
 async def _read_account(

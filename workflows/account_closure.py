@@ -313,7 +313,7 @@ class AccountClosure(ClosureDraft, ClosureAftermath):
             self._require_ready()
             await decide_quickly(
                 IdentityActivities.authorize,
-                self._authorization(request.actor, request.proof_id, needs_open_account=True),
+                self._authorization(request.actor, request.proof_id),
                 summary="Check who confirms",
             )
             if survey.plan_hash != seen or stage_after(survey.items) is not Stage.READY:

@@ -86,21 +86,13 @@ class ClosureState:
 
     # Guards of customer actions.
 
-    def _authorization(
-        self,
-        actor: str,
-        proof_id: str | None,
-        *,
-        approves: bool = False,
-        needs_open_account: bool = False,
-    ) -> Authorization:
+    def _authorization(self, actor: str, proof_id: str | None, *, approves: bool = False) -> Authorization:
         return Authorization(
             closure_id=self._document.closure_id,
             account_id=self._document.account_id,
             actor=actor,
             proof_id=proof_id,
             approves=approves,
-            needs_open_account=needs_open_account,
         )
 
     def _require_approval(self, survey: SurveyResult, actor: str) -> None:
