@@ -21,16 +21,14 @@ def command_line(words: list[str]) -> typer.Typer:
         _mount_closures(app)
     from commandline import platform
 
-    app.add_typer(
-        platform.app, name=PLATFORM, help="The embedded account platform that stands in for yours."
-    )
+    app.add_typer(platform.app, name=PLATFORM, help="The embedded account platform that stands in for yours.")
     return app
 
 
 def _mount_closures(app: typer.Typer) -> None:
-    from commandline import clock, closing, export, looking, proving
+    from commandline import certifying, clock, closing, export, looking, proving
 
-    for commands in (looking.app, export.app, proving.app, closing.app, clock.app):
+    for commands in (looking.app, export.app, proving.app, closing.app, certifying.app, clock.app):
         app.add_typer(commands)
 
 

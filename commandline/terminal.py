@@ -53,6 +53,8 @@ class Answer:
     document: JsonValue
     text: RenderableType
     exit_code: ExitCode = ExitCode.DONE
+    verbatim: str | None = None
+    """Printed as it is instead of both: a file whose bytes count."""
 
 
 def console() -> Console:
@@ -92,7 +94,10 @@ def execute(action: Callable[[], Awaitable[Answer]], *, as_json: bool) -> NoRetu
         leave(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - a person gets one line, never a traceback
         fail_with(error, as_json=as_json)
-    if as_json:
+    if answer.verbatim is not None:
+        verbatim = answer.verbatim
+        _print(lambda: sys.stdout.buffer.write(verbatim.encode()))
+    elif as_json:
         print_json(answer.document)
     else:
         text = answer.text

@@ -53,12 +53,9 @@ def current_details(document: StatusDocument, deadline: datetime | None, waiting
     if document.stage in _NEXT:
         lines += [f"**Next:** {_NEXT[document.stage]}", ""]
     if document.refund:
-        refund = document.refund
-        lines += [
-            f"**Refund:** {refund.amount} {refund.currency}, {refund.status.value.replace('_', ' ')}, "
-            f"due by {refund.due_by:%Y-%m-%d %H:%M} UTC",
-            "",
-        ]
+        refund, state = document.refund, document.refund.status.value.replace("_", " ")
+        due_by = f"due by {refund.due_by:%Y-%m-%d %H:%M} UTC"
+        lines += [f"**Refund:** {refund.amount} {refund.currency}, {state}, {due_by}", ""]
     lines += _checklist(document)
     if document.unrecoverable:
         lines += [f"**Can't come back:** {_listed(document.unrecoverable)}", ""]

@@ -73,7 +73,8 @@ async def aftermath(closing: Closing) -> Aftermath:
         unrecoverable=recorded.document.unrecoverable,
         movements=await _movements(closing),
         effects=Counter(
-            str(row["key"]).removeprefix(closing.closure_id) for row in await closing.rows(tables.effects)
+            str(_without(str(row["key"]).removeprefix(closing.closure_id), closing.account_id))
+            for row in await closing.rows(tables.effects)
         ),
         messages=Counter(
             (str(row["template"]), str(row["channel"]), str(row["user_id"]))
@@ -108,4 +109,9 @@ async def _movements(closing: Closing) -> Counter[tuple[str, int]]:
 
 
 def _without(value: JsonValue, account_id: str) -> JsonValue:
+    """Without the account's id, and without references, which are made from the closure's."""
+    if isinstance(value, list):
+        return [_without(member, account_id) for member in value]
+    if isinstance(value, dict):
+        return {key: _without(each, account_id) for key, each in value.items() if key != "reference"}
     return value.replace(account_id, "…") if isinstance(value, str) else value
