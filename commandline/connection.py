@@ -54,6 +54,9 @@ def connect_config() -> ClientConnectConfig:
         config = ClientConfig.load_client_connect_config()
     except RuntimeError as error:  # the SDK's ConfigError, which has no public name
         raise BadInput(f"Temporal's configuration (TEMPORAL_… or its TOML file) is wrong: {error}") from error
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise BadInput(f"a file that Temporal's TLS settings name can't be read: {reason}") from error
     if "target_host" not in config and (local := read_local_server()) is not None:
         config["target_host"] = local.temporal_address
         config.setdefault("namespace", local.namespace)
@@ -92,8 +95,6 @@ async def _open(address: str, config: ClientConnectConfig, converter: DataConver
         raise BadInput(f"{address!r} is no server address, such as 127.0.0.1:7233: {error}") from error
     except RPCError as error:
         raise call_failed(error, address) from error
-    except OSError as error:
-        raise BadInput(f"a file of Temporal's TLS settings can't be read: {error}") from error
     except RuntimeError as error:
         raise connecting_failed(error, address) from error
 
