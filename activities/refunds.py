@@ -9,9 +9,8 @@ from activities.requests import RefundReport, RefundRequest
 from closure.business_days import add_business_days
 from closure.messages import RefundStatus
 from closure.money import Money
-from closure.plan import AccountPlan
 from closure.policy import RefundRule
-from closure.refunds import RefundAttempt, next_attempts, refund_state, settled_amount
+from closure.refunds import AccountRefund, next_attempts, refund_state
 from connectors.ports import Refunds
 from records.closures import ClosureRecords
 
@@ -36,25 +35,24 @@ class RefundActivities:
         if policy.refund is None or total is None:
             raise RuntimeError(f"the plan of closure {request.closure_id} refunds nothing")
         due_by = request.due_by or _due_by(policy.refund, request.confirmed_at)
-        attempts: list[RefundAttempt] = []
+        refunds: list[AccountRefund] = []
         for account in plan.accounts:
             if account.refund is not None:
-                attempts += await self._follow(account, Money.parse(account.refund, plan.currency), request)
+                target = Money.parse(account.refund, plan.currency)
+                refunds.append(await self._follow(account.account_id, target, request))
                 activity.heartbeat(account.account_id)
         return RefundReport(
             status=RefundStatus(
-                status=refund_state(total, attempts, due_by, request.time),
+                status=refund_state(refunds, due_by, request.time),
                 amount=str(total),
                 currency=total.currency,
                 due_by=due_by,
             ),
-            settled=str(settled_amount(total, attempts)),
+            settled=str(sum((each.settled for each in refunds), Money.zero(total.currency))),
         )
 
-    async def _follow(
-        self, plan: AccountPlan, target: Money, request: RefundRequest
-    ) -> tuple[RefundAttempt, ...]:
-        account_id, closure_id = plan.account_id, request.closure_id
+    async def _follow(self, account_id: str, target: Money, request: RefundRequest) -> AccountRefund:
+        closure_id = request.closure_id
         made = await self._refunds.attempts(account_id, closure_id=closure_id, time=request.time)
         orders = next_attempts(target, await self._refunds.payments(account_id), made)
         # The number of an order is its key: ordered again after a lost answer, it is the same one.
@@ -67,9 +65,9 @@ class RefundActivities:
                 key=f"{request.key}/{account_id}/{number}",
                 time=request.time,
             )
-        if not orders:
-            return made
-        return await self._refunds.attempts(account_id, closure_id=closure_id, time=request.time)
+        if orders:
+            made = await self._refunds.attempts(account_id, closure_id=closure_id, time=request.time)
+        return AccountRefund(target=target, attempts=made)
 
 
 def _due_by(rule: RefundRule, confirmed_at: datetime) -> datetime:

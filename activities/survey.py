@@ -152,9 +152,9 @@ async def _read_subaccounts(
             progress.count_subaccount(len(owned))
             return facts
 
-    found = await asyncio.gather(*(read(account_id) for account_id in owned))
+    found = await asyncio.gather(*(read(account_id) for account_id in dict.fromkeys(owned)))
     facts = tuple(each for each in found if each is not None)
-    return facts if len(facts) == len(owned) else None
+    return facts if len(facts) == len(found) else None
 
 
 async def _read_account(

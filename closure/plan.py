@@ -115,8 +115,12 @@ class Plan(AccountPlan):
 
     @property
     def refund_total(self) -> Money | None:
-        """What goes back in all; None when nothing does."""
-        refunds = [Money.parse(each.refund, each.currency) for each in self.accounts if each.refund]
+        """What goes back in all; None when nothing does.
+
+        A subaccount in another currency is not in it: it blocks the closure.
+        """
+        alike = (each for each in self.accounts if each.currency == self.currency)
+        refunds = [Money.parse(each.refund, each.currency) for each in alike if each.refund]
         return sum(refunds, Money.zero(self.currency)) if refunds else None
 
     @property
