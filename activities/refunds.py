@@ -5,10 +5,11 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.plans import pinned_policy, plan_of
-from activities.requests import RefundReport, RefundRequest
+from activities.requests import RefundReport, RefundRequest, RefundToExpect
 from closure.business_days import add_business_days
-from closure.messages import RefundStatus
+from closure.messages import RefundState, RefundStatus
 from closure.money import Money
+from closure.plan import Plan
 from closure.policy import RefundRule
 from closure.refunds import AccountRefund, next_attempts, refund_state
 from connectors.ports import Refunds
@@ -23,24 +24,46 @@ class RefundActivities:
         self._records = records
 
     @activity.defn
+    async def expect_refund(self, expected: RefundToExpect) -> RefundStatus:
+        """How much goes back and by when, before anything is ordered (T10).
+
+        Raises:
+            RuntimeError: the confirmed plan refunds nothing.
+        """
+        policy = await pinned_policy(self._records, expected.closure_id)
+        plan = await plan_of(self._records, expected.closure_id, expected.plan_hash)
+        total = _total(plan)
+        if policy.refund is None:
+            raise RuntimeError(f"the policy of closure {expected.closure_id} refunds nothing")
+        return RefundStatus(
+            status=RefundState.PENDING,
+            amount=str(total),
+            currency=total.currency,
+            due_by=_due_by(policy.refund, expected.confirmed_at),
+        )
+
+    @activity.defn
     async def look_after_refund(self, request: RefundRequest) -> RefundReport:
         """Orders what has neither arrived nor is under way, and reports how the whole refund stands.
 
         Raises:
             RuntimeError: the confirmed plan refunds nothing.
         """
-        policy = await pinned_policy(self._records, request.closure_id)
         plan = await plan_of(self._records, request.closure_id, request.plan_hash)
-        total = plan.refund_total
-        if policy.refund is None or total is None:
-            raise RuntimeError(f"the plan of closure {request.closure_id} refunds nothing")
-        due_by = request.due_by or _due_by(policy.refund, request.confirmed_at)
+        total, due_by = _total(plan), request.due_by
         refunds: list[AccountRefund] = []
+        failure: Exception | None = None
         for account in plan.accounts:
-            if account.refund is not None:
-                target = Money.parse(account.refund, plan.currency)
+            if account.refund is None:
+                continue
+            activity.heartbeat(account.account_id)
+            target = Money.parse(account.refund, plan.currency)
+            try:
                 refunds.append(await self._follow(account.account_id, target, request))
-                activity.heartbeat(account.account_id)
+            except Exception as error:  # noqa: BLE001 - whatever fails for one account, the others get theirs
+                failure = failure or error
+        if failure is not None:
+            raise failure
         return RefundReport(
             status=RefundStatus(
                 status=refund_state(refunds, due_by, request.time),
@@ -68,6 +91,13 @@ class RefundActivities:
         if orders:
             made = await self._refunds.attempts(account_id, closure_id=closure_id, time=request.time)
         return AccountRefund(target=target, attempts=made)
+
+
+def _total(plan: Plan) -> Money:
+    total = plan.refund_total
+    if total is None:
+        raise RuntimeError(f"the plan of account {plan.account_id} refunds nothing")
+    return total
 
 
 def _due_by(rule: RefundRule, confirmed_at: datetime) -> datetime:
