@@ -13,6 +13,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -30,7 +31,8 @@ from activities.resources import ResourceActivities
 from activities.subaccounts import SubaccountActivities
 from activities.survey import SurveyActivities
 from closure.policy import Policy
-from commandline.connection import connect
+from commandline.connection import DEFAULT_ADDRESS, connect, connect_config
+from commandline.connection_faults import call_failed
 from commandline.terminal import BadInput, Unreachable, leave
 from connectors.embedded import MIGRATIONS as PLATFORM_MIGRATIONS
 from connectors.embedded import EmbeddedPlatform
@@ -127,6 +129,7 @@ def build_worker(
             identity.open_closure,
             identity.authorize,
             survey.survey,
+            survey.plan_again,
             billing.write_off,
             billing.check_billing,
             resources.release_resources,
@@ -136,9 +139,11 @@ def build_worker(
             access.close_account,
             erasure.erase_data,
             notifications.notify,
+            refunds.expect_refund,
             refunds.look_after_refund,
             subaccounts.open_subaccounts,
             subaccounts.begin_subaccount_deletion,
+            subaccounts.note_subaccount_erasure,
             subaccounts.finish_subaccount_deletion,
             certificates.issue_certificate,
         ],
@@ -178,6 +183,10 @@ def main(
             asyncio.run(_serve(settings))
     except STARTING_FAULTS as error:
         _refuse_to_start(str(error))
+    except RPCError as error:
+        # It let us connect, but not look: a key without rights, say.
+        address = connect_config().get("target_host", DEFAULT_ADDRESS)
+        _refuse_to_start(str(call_failed(error, address)))
     except ValidationError as error:
         fault = error.errors()[0]
         name = "CLOSURE_" + "_".join(str(part) for part in fault["loc"]).upper()

@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.holds import refuse_held
-from activities.plans import pinned_policy
+from activities.plans import confirmed_plan, pinned_policy
 from activities.requests import AccessStopped, Effect
 from connectors.ports import AccessControl, LegalHolds
 from records.closures import ClosureRecords
@@ -30,7 +30,13 @@ class AccessActivities:
         role = policy.service_role
         if role is not None:
             await self._access.create_service_role(effect.account_id, role, key=f"{effect.key}/role")
-        return AccessStopped(at=stopped.at, subaccounts=stopped.subaccounts)
+        plan = await confirmed_plan(self._records, effect)
+        planned = {each.account_id for each in plan.subaccounts}
+        return AccessStopped(
+            at=stopped.at,
+            subaccounts=stopped.subaccounts,
+            as_planned=planned == set(stopped.subaccounts),
+        )
 
     @activity.defn
     async def reopen_access(self, effect: Effect) -> None:

@@ -71,6 +71,7 @@ class BillingActivities:
         owed: list[ChecklistItem] = []
         final = True
         for account_id in (check.account_id, *check.subaccounts):
+            activity.heartbeat(account_id)
             try:
                 statement = await self._billing.statement(account_id)
             except Exception as error:  # noqa: BLE001 - any failure of the biller means: unknown

@@ -98,6 +98,17 @@ class AccessStopped(WireModel):
 
     at: Instant
     subaccounts: tuple[str, ...] = ()
+    as_planned: bool = True
+    """False when others stopped than the confirmed plan has: some came or went in between."""
+
+
+class PlanAgain(WireModel):
+    """The plan once more, for the account and the `subaccounts` that stopped with it."""
+
+    closure_id: str
+    account_id: str
+    subaccounts: tuple[str, ...]
+    time: Instant
 
 
 class WrittenOff(WireModel):
@@ -212,14 +223,21 @@ class Notice(WireModel):
     time: Instant
 
 
+class RefundToExpect(WireModel):
+    """The refund of a plan that has been confirmed."""
+
+    closure_id: str
+    plan_hash: str
+    confirmed_at: Instant
+
+
 class RefundRequest(WireModel):
-    """`due_by` is None the first time; from then on it is what was computed then."""
+    """`due_by` was computed once, when the refund was first expected."""
 
     closure_id: str
     account_id: str
     plan_hash: str
-    confirmed_at: Instant
-    due_by: Instant | None = None
+    due_by: Instant
     key: str
     time: Instant
 
@@ -240,13 +258,17 @@ class SubaccountsToOpen(WireModel):
 
 
 class SubaccountStep(WireModel):
-    """One step in deleting a subaccount; also the child workflow's input. `time` is the owner's clock."""
+    """One step in deleting a subaccount; also the child workflow's input. `time` is the owner's clock.
+
+    Without `closes` the data is erased and the account is left: money is still on its way to it.
+    """
 
     owner_closure_id: str
     plan_hash: str | None = None
     account_id: str
     retained_stores: tuple[str, ...] = ()
     time: Instant
+    closes: bool = True
     details: dict[str, JsonValue] = Field(default_factory=dict)
 
 

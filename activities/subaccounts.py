@@ -60,6 +60,11 @@ class SubaccountActivities:
         await self._write(step, EventType.DELETION_BEGAN, Stage.RETAINED, Stage.DELETING)
 
     @activity.defn
+    async def note_subaccount_erasure(self, step: SubaccountStep) -> None:
+        """Records what was erased; of several rounds the first."""
+        await self._write(step, EventType.DATA_ERASED, Stage.DELETING)
+
+    @activity.defn
     async def finish_subaccount_deletion(self, step: SubaccountStep) -> None:
         """Deletes its bindings and the account itself, and records that.
 
@@ -83,7 +88,9 @@ class SubaccountActivities:
         snapshot = await self._records.policy_snapshot(step.owner_closure_id)
         await self._records.open(_new_closure(owner, snapshot, step))
 
-    async def _write(self, step: SubaccountStep, event: EventType, start: Stage, end: Stage) -> None:
+    async def _write(
+        self, step: SubaccountStep, event: EventType, start: Stage, end: Stage | None = None
+    ) -> None:
         await self._records.write(
             Entry(
                 closure_id=subaccount_closure_id(step.owner_closure_id, step.account_id),

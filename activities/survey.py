@@ -9,9 +9,10 @@ from typing import TypeVar
 from temporalio import activity
 
 from activities.plans import pinned_policy
-from activities.requests import SurveyProgress, SurveyRequest, SurveyResult
-from closure.accounts import AccountProfile
+from activities.requests import PlanAgain, SurveyProgress, SurveyRequest, SurveyResult
+from closure.accounts import Access, AccountProfile
 from closure.checks import carry_renounced, evaluate
+from closure.messages import ChecklistItem
 from closure.plan import Plan, make_plan, unrecoverable_ids
 from closure.plan_difference import difference
 from closure.policy import Policy
@@ -24,6 +25,11 @@ SOURCE_TIMEOUT = timedelta(seconds=60)
 HEARTBEAT_INTERVAL = timedelta(seconds=5)
 SUBACCOUNTS_AT_ONCE = 10
 """Of which the sources are read at the same time."""
+
+
+class NotReadable(Exception):
+    """A source can't be read that the plan needs. Retried."""
+
 
 Reading = TypeVar("Reading")
 logger = logging.getLogger(__name__)
@@ -51,6 +57,31 @@ class SurveyActivities:
     @activity.defn
     async def survey(self, request: SurveyRequest) -> SurveyResult:
         """Runs all checks of the closure's pinned policy once."""
+        policy, facts, plan, items = await self._plan(request)
+        return _result(plan).model_copy(
+            update={
+                "needs_approval": _needs_approval(policy, facts),
+                "items": carry_renounced(request.previous_items, items),
+                "changes": await self._changes(request, plan),
+            }
+        )
+
+    @activity.defn
+    async def plan_again(self, request: PlanAgain) -> SurveyResult:
+        """The confirmed plan, for the subaccounts that came or went before the account had stopped (T4, T10).
+
+        Raises:
+            NotReadable: what stopped can't be read; nothing of it may be lost.
+        """
+        _, facts, plan, _ = await self._plan(request, stopped=frozenset(request.subaccounts))
+        if facts.unreadable or any(each.unreadable for each in facts.subaccounts or ()):
+            raise NotReadable("a source of the account or of its subaccounts can't be read")
+        return _result(plan)
+
+    async def _plan(
+        self, request: SurveyRequest | PlanAgain, stopped: frozenset[str] | None = None
+    ) -> tuple[Policy, SurveyFacts, Plan, tuple[ChecklistItem, ...]]:
+        """Reads all sources and leaves the plan in the record."""
         closure = await self._records.get(request.closure_id)
         if closure is None:
             raise RuntimeError(f"the record has no closure {request.closure_id}")
@@ -65,19 +96,15 @@ class SurveyActivities:
             request.account_id,
             report=activity.heartbeat,
         )
+        if stopped is not None:
+            # Stopped by this very closure, which nothing blocks any more.
+            facts = facts.model_copy(
+                update={"profile": facts.profile.model_copy(update={"access": Access.OPEN})}
+            )
         items = evaluate(policy, facts, request.time, mode)
-        plan = make_plan(policy, facts, items, mode)
+        plan = make_plan(policy, facts, items, mode, stopped=stopped)
         await self._records.save_plan(request.closure_id, plan.plan_hash, plan.model_dump_json())
-        return SurveyResult(
-            items=carry_renounced(request.previous_items, items),
-            plan_hash=plan.plan_hash,
-            changes=await self._changes(request, plan),
-            releases=sum(len(each.released_ids) + len(each.cancellations) for each in plan.accounts),
-            writes_off=any(each.writes_off for each in plan.accounts),
-            refunds=plan.refund_total is not None,
-            needs_approval=_needs_approval(policy, facts),
-            unrecoverable=unrecoverable_ids(plan),
-        )
+        return policy, facts, plan, items
 
     async def _changes(self, request: SurveyRequest, plan: Plan) -> tuple[str, ...]:
         if request.previous_plan_hash in (None, plan.plan_hash):
@@ -86,6 +113,17 @@ class SurveyActivities:
         if content is None:  # never seen: the workflow calls it stale
             return ()
         return difference(Plan.model_validate_json(content), plan)
+
+
+def _result(plan: Plan) -> SurveyResult:
+    return SurveyResult(
+        items=(),
+        plan_hash=plan.plan_hash,
+        releases=sum(len(each.released_ids) + len(each.cancellations) for each in plan.accounts),
+        writes_off=any(each.writes_off for each in plan.accounts),
+        refunds=plan.refund_total is not None,
+        unrecoverable=unrecoverable_ids(plan),
+    )
 
 
 def _needs_approval(policy: Policy, facts: SurveyFacts) -> bool:
@@ -152,9 +190,9 @@ async def _read_subaccounts(
             progress.count_subaccount(len(owned))
             return facts
 
-    found = await asyncio.gather(*(read(account_id) for account_id in owned))
+    found = await asyncio.gather(*(read(account_id) for account_id in dict.fromkeys(owned)))
     facts = tuple(each for each in found if each is not None)
-    return facts if len(facts) == len(owned) else None
+    return facts if len(facts) == len(found) else None
 
 
 async def _read_account(

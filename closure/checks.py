@@ -6,6 +6,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from closure.accounts import (
+    Access,
     AccountProfile,
     BillingStatement,
     BillStatus,
@@ -58,7 +59,9 @@ def evaluate(policy: Policy, facts: SurveyFacts, now: datetime, mode: Mode) -> t
     could not be read yields one `unknown` item when a check or the plan needs it: unknown blocks.
     """
     items = list(_account_items(policy, facts, now, mode))
-    for subaccount in facts.subaccounts or ():
+    if facts.profile.access is not Access.OPEN:
+        items.append(_STOPPED_ITEM)
+    for subaccount in sorted(facts.subaccounts or (), key=lambda each: each.profile.account_id):
         found = _account_items(policy, subaccount, now, mode)
         items += [of_subaccount(item, subaccount.profile.account_id) for item in found]
         if subaccount.profile.currency != facts.profile.currency:
@@ -364,6 +367,14 @@ _LEGAL_HOLD_ITEM = ChecklistItem(
     category=ItemCategory.MANUAL,
     title="The account is under legal hold",
     how_to="Nothing of it may be destroyed while the hold stands. Contact support, then recheck.",
+)
+
+_STOPPED_ITEM = ChecklistItem(
+    item_id="unknown/access",
+    check="unknown",
+    category=ItemCategory.UNKNOWN,
+    title="The account has been stopped",
+    how_to="The closure of an account that owns this one has stopped it, and decides. Recheck after that.",
 )
 
 _FINANCIAL: dict[Inspects, Check] = {

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
-from closure.accounts import DataStore, Resource
+from closure.accounts import Access, DataStore, Resource
 from closure.checks import subaccount_prefix
 from closure.duration import Duration
 from closure.lifecycle import Mode
@@ -115,8 +115,12 @@ class Plan(AccountPlan):
 
     @property
     def refund_total(self) -> Money | None:
-        """What goes back in all; None when nothing does."""
-        refunds = [Money.parse(each.refund, each.currency) for each in self.accounts if each.refund]
+        """What goes back in all; None when nothing does.
+
+        A subaccount in another currency is not in it: it blocks the closure.
+        """
+        alike = (each for each in self.accounts if each.currency == self.currency)
+        refunds = [Money.parse(each.refund, each.currency) for each in alike if each.refund]
         return sum(refunds, Money.zero(self.currency)) if refunds else None
 
     @property
@@ -143,16 +147,30 @@ class Plan(AccountPlan):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def make_plan(policy: Policy, facts: SurveyFacts, items: tuple[ChecklistItem, ...], mode: Mode) -> Plan:
+def make_plan(
+    policy: Policy,
+    facts: SurveyFacts,
+    items: tuple[ChecklistItem, ...],
+    mode: Mode,
+    *,
+    stopped: frozenset[str] | None = None,
+) -> Plan:
     """The plan after one survey, whose `items` were evaluated under the same policy, facts and mode.
 
-    What is manual is not in it: the customer deals with that first, and the plan changes then.
+    What is manual is not in it: the customer deals with that first, and the plan changes then. Nor are
+    subaccounts that another closure has stopped: their things and money are that one's. Once this closure
+    has stopped some, `stopped` are those that are in it.
     """
     delete = mode is Mode.DELETE
     inspected = policy.inspected
     planned = tuple(_plan_item(item, inspected.get(item.check)) for item in items)
     refunds = policy.refunds(facts.profile.kind, mode)
-    subaccounts = sorted(facts.subaccounts or (), key=lambda each: each.profile.account_id)
+    own = [
+        each
+        for each in facts.subaccounts or ()
+        if (each.profile.access is Access.OPEN if stopped is None else each.profile.account_id in stopped)
+    ]
+    subaccounts = sorted(own, key=lambda each: each.profile.account_id)
     return Plan(
         **_account_plan(policy, facts, items_of(planned, None), mode, refunds).model_dump(),
         policy=policy.name,

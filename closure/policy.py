@@ -147,7 +147,7 @@ class RefundRule(Model):
     """
 
     kinds: tuple[Text, ...] = Field(min_length=1)
-    business_days: int = Field(ge=1, le=90)
+    business_days: int = Field(ge=1, le=90, strict=True)
     country: str
     poll_interval: Duration
 

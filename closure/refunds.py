@@ -37,6 +37,25 @@ class RefundAttempt(WireModel):
     state: AttemptState
 
 
+class AccountRefund(WireModel):
+    """What goes back of one account, and what was ordered for that. Ids of payments are the account's own."""
+
+    target: Money
+    attempts: tuple[RefundAttempt, ...] = ()
+
+    @property
+    def settled(self) -> Money:
+        """What has arrived."""
+        return _settled(self.target, self.attempts)
+
+    @property
+    def has_failed(self) -> bool:
+        """Stays so while only payments are tried again that a refund failed on before."""
+        failed = _failed_payments(self.attempts)
+        pending = (each for each in self.attempts if each.state is AttemptState.PENDING)
+        return bool(failed) and all(each.payment_id in failed for each in pending)
+
+
 class PlannedAttempt(WireModel):
     """An order to be given."""
 
@@ -54,7 +73,9 @@ def next_attempts(
     made = tuple(attempts)
     outstanding = target - _settled(target, made) - _under_way(target, made)
     failed = _failed_payments(made)
-    newest_first = sorted(payments, key=lambda each: (each.paid_at, each.payment_id), reverse=True)
+    # A payment that is listed twice can take no more than the smaller of both.
+    by_id = {each.payment_id: each for each in sorted(payments, key=_by_refundable, reverse=True)}
+    newest_first = sorted(by_id.values(), key=lambda each: (each.paid_at, each.payment_id), reverse=True)
     planned: list[PlannedAttempt] = []
     zero = Money.zero(target.currency)
     for payment in sorted(newest_first, key=lambda each: each.payment_id in failed):
@@ -67,29 +88,25 @@ def next_attempts(
     return tuple(planned)
 
 
-def refund_state(
-    target: Money, attempts: Iterable[RefundAttempt], due_by: datetime, now: datetime
-) -> RefundState:
-    """How the refund of `target` stands at `now`; late is whatever has not all arrived by `due_by`.
+def refund_state(refunds: Iterable[AccountRefund], due_by: datetime, now: datetime) -> RefundState:
+    """How the whole refund stands at `now`: it has failed if one account's has, and settled if all have.
 
-    Failed stays failed while only payments are tried again that it failed on before.
+    Late is whatever has not all arrived by `due_by`.
     """
-    made = tuple(attempts)
-    settled = _settled(target, made)
-    if settled >= target:
+    made = tuple(refunds)
+    missing = [each for each in made if each.settled < each.target]
+    if not missing:
         return RefundState.SETTLED
     if now > due_by:
         return RefundState.LATE
-    failed = _failed_payments(made)
-    hopeful = any(each.state is AttemptState.PENDING and each.payment_id not in failed for each in made)
-    if failed and not hopeful:
+    if any(each.has_failed for each in missing):
         return RefundState.FAILED
-    return RefundState.PARTLY_SETTLED if settled > Money.zero(target.currency) else RefundState.PENDING
+    has_arrived = any(each.settled.minor > 0 for each in made)
+    return RefundState.PARTLY_SETTLED if has_arrived else RefundState.PENDING
 
 
-def settled_amount(target: Money, attempts: Iterable[RefundAttempt]) -> Money:
-    """What has arrived of the refund of `target`."""
-    return _settled(target, tuple(attempts))
+def _by_refundable(payment: Payment) -> Money:
+    return payment.refundable
 
 
 def _settled(target: Money, attempts: tuple[RefundAttempt, ...]) -> Money:

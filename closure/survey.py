@@ -1,9 +1,15 @@
 """What one survey read of an account, source by source."""
 
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from typing import TypeVar
+
+from pydantic import ValidationInfo, field_validator
 
 from closure.accounts import AccountProfile, BillingStatement, DataStore, Inventory, Relationship
 from closure.model import WireModel
+
+Thing = TypeVar("Thing")
 
 
 class Source(StrEnum):
@@ -17,8 +23,21 @@ class Source(StrEnum):
     LEGAL_HOLDS = "legal_holds"
 
 
+def _each_once(things: Iterable[Thing], id_of: Callable[[Thing], str]) -> tuple[Thing, ...] | None:
+    """The things without repetition; None where two that differ have one id."""
+    by_id: dict[str, Thing] = {}
+    for thing in things:
+        if by_id.setdefault(id_of(thing), thing) != thing:
+            return None
+    return tuple(by_id.values())
+
+
 class AccountFacts(WireModel):
-    """What was read of one account. None means that the source could not be read, never "nothing there"."""
+    """What was read of one account. None means that the source could not be read, never "nothing there".
+
+    What a source lists twice counts once. One that lists two different things under one id can't be right:
+    it counts as unreadable.
+    """
 
     profile: AccountProfile
     statement: BillingStatement | None = None
@@ -27,6 +46,49 @@ class AccountFacts(WireModel):
     stores: tuple[DataStore, ...] | None = None
     held: bool | None = False
     """Whether a legal hold forbids destroying anything."""
+
+    @field_validator("statement")
+    @classmethod
+    def _each_bill_once(cls, statement: BillingStatement | None) -> BillingStatement | None:
+        if statement is None:
+            return None
+        bills = _each_once(statement.bills, lambda each: each.bill_id)
+        notes = _each_once(statement.credit_notes, lambda each: each.credit_note_id)
+        if bills is None or notes is None:
+            return None
+        return statement.model_copy(update={"bills": bills, "credit_notes": notes})
+
+    @field_validator("inventory")
+    @classmethod
+    def _each_resource_once(cls, inventory: Inventory | None) -> Inventory | None:
+        if inventory is None:
+            return None
+        resources = _each_once(inventory.resources, lambda each: each.resource_id)
+        subscriptions = _each_once(inventory.subscriptions, lambda each: each.subscription_id)
+        if resources is None or subscriptions is None:
+            return None
+        return inventory.model_copy(
+            update={
+                "resources": resources,
+                "subscriptions": subscriptions,
+                "domains": tuple(dict.fromkeys(inventory.domains)),
+                "icp_filings": tuple(dict.fromkeys(inventory.icp_filings)),
+            }
+        )
+
+    @field_validator("relationships")
+    @classmethod
+    def _each_relationship_once(
+        cls, relationships: tuple[Relationship, ...] | None
+    ) -> tuple[Relationship, ...] | None:
+        return (
+            _each_once(relationships, lambda each: each.relationship_id) if relationships else relationships
+        )
+
+    @field_validator("stores")
+    @classmethod
+    def _each_store_once(cls, stores: tuple[DataStore, ...] | None) -> tuple[DataStore, ...] | None:
+        return _each_once(stores, lambda each: each.store_id) if stores else stores
 
     @property
     def unreadable(self) -> frozenset[Source]:
@@ -45,6 +107,18 @@ class SurveyFacts(AccountFacts):
     """The facts of one survey: the account's own, and those of every subaccount that it owns (T4, T5)."""
 
     subaccounts: tuple[AccountFacts, ...] | None = ()
+
+    @field_validator("subaccounts")
+    @classmethod
+    def _each_subaccount_once(
+        cls, subaccounts: tuple[AccountFacts, ...] | None, info: ValidationInfo
+    ) -> tuple[AccountFacts, ...] | None:
+        """An account that is among its own subaccounts would be given up twice."""
+        found = _each_once(subaccounts, lambda each: each.profile.account_id) if subaccounts else subaccounts
+        own: AccountProfile | None = info.data.get("profile")
+        if own is not None and own.account_id in {each.profile.account_id for each in found or ()}:
+            return None
+        return found
 
     @property
     def unreadable(self) -> frozenset[Source]:

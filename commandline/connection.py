@@ -11,6 +11,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
+from commandline.connection_faults import call_failed, connecting_failed
 from commandline.database import read_settings
 from commandline.terminal import BadInput, Unreachable
 from deploy.local_address import LocalServer, read_local_server
@@ -20,8 +21,6 @@ from keys.secret_file import SecretFault
 CONNECT_DEADLINE = timedelta(seconds=10)
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 DEFAULT_NAMESPACE = "default"
-
-_CREDENTIALS = (RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED)
 
 
 async def connect() -> Client:
@@ -55,6 +54,9 @@ def connect_config() -> ClientConnectConfig:
         config = ClientConfig.load_client_connect_config()
     except RuntimeError as error:  # the SDK's ConfigError, which has no public name
         raise BadInput(f"Temporal's configuration (TEMPORAL_… or its TOML file) is wrong: {error}") from error
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise BadInput(f"a file that Temporal's TLS settings name can't be read: {reason}") from error
     if "target_host" not in config and (local := read_local_server()) is not None:
         config["target_host"] = local.temporal_address
         config.setdefault("namespace", local.namespace)
@@ -92,13 +94,9 @@ async def _open(address: str, config: ClientConnectConfig, converter: DataConver
     except ValueError as error:
         raise BadInput(f"{address!r} is no server address, such as 127.0.0.1:7233: {error}") from error
     except RPCError as error:
-        raise _unreachable(error, address) from error
+        raise call_failed(error, address) from error
     except RuntimeError as error:
-        if "Unauthenticated" in str(error) or "PermissionDenied" in str(error):
-            raise Unreachable(_credentials_refused(address)) from error
-        raise Unreachable(
-            f"no Temporal server at {address}: start one with `make up` or set TEMPORAL_ADDRESS"
-        ) from error
+        raise connecting_failed(error, address) from error
 
 
 async def _require_namespace(client: Client, address: str) -> None:
@@ -114,16 +112,4 @@ async def _require_namespace(client: Client, address: str) -> None:
             ) from error
         # A key may be allowed to work in a namespace but not to describe it.
         if error.status is not RPCStatusCode.PERMISSION_DENIED:
-            raise _unreachable(error, address) from error
-
-
-def _unreachable(error: RPCError, address: str) -> Unreachable:
-    if error.status in _CREDENTIALS:
-        return Unreachable(_credentials_refused(address))
-    return Unreachable(f"the Temporal server at {address} failed: {error.message}; try again")
-
-
-def _credentials_refused(address: str) -> str:
-    return (
-        f"the Temporal server at {address} refused the credentials: check TEMPORAL_API_KEY and TLS settings"
-    )
+            raise call_failed(error, address) from error

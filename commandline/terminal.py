@@ -128,7 +128,8 @@ def fail_with(error: Exception, *, as_json: bool) -> NoReturn:
             reason = f"{fault}; check CLOSURE_PAYLOAD_KEYS_FILE and CLOSURE_ENCRYPTION"
             fail(ExitCode.BAD_INPUT, "BadInput", reason, as_json=as_json)
         case _ if _is_outage(error):
-            reason = f"the server or the database failed: {type(error).__name__}: {error}; try again"
+            advice = "check TEMPORAL_API_KEY and TLS settings" if _is_denied(error) else "try again"
+            reason = f"the server or the database failed: {type(error).__name__}: {error}; {advice}"
             fail(ExitCode.UNREACHABLE, "Unreachable", reason, as_json=as_json)
         case _:
             reason = f"{type(error).__name__}: {error}; this is a defect, nothing you did"
@@ -142,6 +143,13 @@ def _is_outage(error: Exception) -> bool:
     from temporalio.service import RPCError
 
     return isinstance(error, DBAPIError | RPCError | RPCTimeoutOrCancelledError | OSError | TimeoutError)
+
+
+def _is_denied(error: Exception) -> bool:
+    from temporalio.service import RPCError, RPCStatusCode
+
+    denied = (RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED)
+    return isinstance(error, RPCError) and error.status in denied
 
 
 def fail(

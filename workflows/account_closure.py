@@ -27,10 +27,11 @@ with workflow.unsafe.imports_passed_through():
     )
     from records.entries import EventType
     from workflows.aftermath import ClosureAftermath
-    from workflows.calls import act, decide, decide_quickly, quickly
-    from workflows.closure_state import NO_INPUT, plan_refusal, refusal, stage_after
+    from workflows.calls import act, act_at_length, decide, decide_quickly, quickly
+    from workflows.closure_state import NO_INPUT, stage_after
     from workflows.draft import ClosureDraft
     from workflows.progress import ClosureProgress
+    from workflows.refusals import plan_refusal, refusal
 
 _OWED_NAMED = 5
 OPENING_TIME = timedelta(minutes=10)
@@ -136,7 +137,7 @@ class AccountClosure(ClosureDraft, ClosureAftermath):
             await self._stop()
         if self._state.releases:
             released = await self._unless_held(
-                lambda: act(
+                lambda: act_at_length(
                     ResourceActivities.release_resources,
                     self._effect("release"),
                     summary=f"Release {self._state.releases} resources, dependents first",
@@ -173,6 +174,8 @@ class AccountClosure(ClosureDraft, ClosureAftermath):
         self._update({"access_stopped_at": stopped.at, "subaccounts": stopped.subaccounts})
         if stopped.subaccounts:
             await self._note(EventType.SUBACCOUNTS_STOPPED, {"subaccounts": len(stopped.subaccounts)})
+        if not stopped.as_planned:
+            await self._plan_again()
 
     async def _fall_silent(self) -> None:
         policy = self._state.policy

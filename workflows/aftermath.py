@@ -1,11 +1,11 @@
 """What follows once the account has stopped for good: retention, the refund, deletion with all it owns."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         CertificateRequest,
         RefundReport,
         RefundRequest,
+        RefundToExpect,
         SubaccountResult,
         SubaccountStep,
         SubaccountsToOpen,
@@ -25,18 +26,23 @@ with workflow.unsafe.imports_passed_through():
     from activities.subaccounts import SubaccountActivities
     from closure.certificate import CERTIFIED
     from closure.lifecycle import Stage
-    from closure.messages import KEPT_AFTER_DELETION, RefundState
+    from closure.messages import KEPT_AFTER_DELETION, RefundState, RefundStatus
     from closure.notices import spoken_moment
     from records.entries import EventType
-    from workflows.calls import act, attempt, quickly
+    from workflows.calls import act, act_at_length, attempt, quickly
     from workflows.closure_run import ClosureRun
     from workflows.search_attributes import first_attributes
     from workflows.subaccount_deletion import SubaccountDeletion
 
 SUBACCOUNTS_AT_ONCE = 10
 """Child workflows that delete subaccounts at the same time."""
+SUBACCOUNTS_PER_TURN = 100
+"""After so many the run may continue as new."""
 LOOK_AGAIN = timedelta(hours=1)
 """When what is held up is tried again."""
+_NAMED = 50
+"""Subaccounts that one audit event names."""
+_UNREADABLE = "the payment provider could not be asked about the refund"
 
 _REFUND_EVENTS: Mapping[RefundState, EventType] = {
     RefundState.PENDING: EventType.REFUND_STARTED,
@@ -52,29 +58,23 @@ class ClosureAftermath(ClosureRun):
 
     async def _begin_the_end(self, stopped_until: datetime) -> None:
         """The account is closed; its data is kept for the policy's retention from `stopped_until` on (T5)."""
-        subaccounts = self._state.subaccounts
         policy = self._state.policy
         stopped_at = self._state.access_stopped_at
         details: dict[str, JsonValue] = {
-            "subaccounts": len(subaccounts),
+            "subaccounts": len(self._state.subaccounts),
             "access_stopped_at": stopped_at.isoformat() if stopped_at else None,
+        }
+        changes: dict[str, object] = {
+            "unrecoverable": self._state.unrecoverable,
+            "refund": await self._expected_refund(),
         }
         if policy.retention > timedelta():
             delete_after = stopped_until + policy.retention
-            await self._step(
-                EventType.RETENTION_BEGAN,
-                Stage.RETAINED,
-                {"delete_after": delete_after, "unrecoverable": self._state.unrecoverable},
-                details=details,
-            )
+            changes["delete_after"] = delete_after
+            await self._step(EventType.RETENTION_BEGAN, Stage.RETAINED, changes, details=details)
             await self._notify("account_closed", delete_after=spoken_moment(delete_after))
         else:
-            await self._step(
-                EventType.DELETION_BEGAN,
-                Stage.DELETING,
-                {"unrecoverable": self._state.unrecoverable},
-                details=details,
-            )
+            await self._step(EventType.DELETION_BEGAN, Stage.DELETING, changes, details=details)
 
     async def _retain(self) -> None:
         """Waits for the end of the retention; the refund is looked after meanwhile (T5, T10)."""
@@ -92,7 +92,7 @@ class ClosureAftermath(ClosureRun):
         await self._delete_subaccounts()
         if not self._state.erased:
             erased = await self._unless_held(
-                lambda: act(
+                lambda: act_at_length(
                     ErasureActivities.erase_data,
                     self._effect("erase"),
                     summary="Erase data stores and verify",
@@ -141,24 +141,34 @@ class ClosureAftermath(ClosureRun):
 
     async def _await_what_is_held_up(self) -> None:
         """Complete only when the refund has arrived and every subaccount is gone, too (T5, T10)."""
-        while True:
+        while (was_open := self._refund_is_open()) or self._state.subaccounts:
             await self._look_after_refund()
-            if not self._refund_is_open() and not self._state.subaccounts:
-                self._waiting_for = None
-                return
-            self._waiting_for = self._held_up_by()
-            self._show()
-            await self._wait(workflow.now() + LOOK_AGAIN, self._waiting_for)
+            if was_open and not self._refund_is_open():
+                await self._delete_subaccounts()
+                continue
+            self._wait_for(self._held_up_by())
+            await self._wait(self._next_try(), self._held_up_by())
             await self._delete_subaccounts()
+        self._wait_for(None)
+
+    def _next_try(self) -> datetime:
+        """Hourly while a subaccount is held up; for the refund alone at its own interval."""
+        hourly = workflow.now() + LOOK_AGAIN
+        return hourly if self._pending_subaccounts() else self._state.next_refund_look or hourly
 
     def _held_up_by(self) -> str:
         reasons = []
         if self._refund_is_open():
-            reasons.append("the refund has not arrived")
-        if self._state.subaccounts:
-            first = self._state.subaccounts[0]
-            reasons.append(f"{len(self._state.subaccounts)} subaccount(s) not deleted yet, first {first}")
+            unreadable = self._waiting_for is not None and self._waiting_for.startswith(_UNREADABLE)
+            reasons.append(_UNREADABLE if unreadable else "the refund has not arrived")
+        if pending := self._pending_subaccounts():
+            reasons.append(f"{len(pending)} subaccount(s) not deleted yet, first {pending[0]}")
         return "; ".join(reasons)
+
+    def _wait_for(self, what: str | None) -> None:
+        if what != self._waiting_for:
+            self._waiting_for = what
+            self._show()
 
     async def _wait(self, until: datetime, summary: str) -> None:
         """Until then, the refund's next look, or somebody's recheck, whichever comes first."""
@@ -181,55 +191,79 @@ class ClosureAftermath(ClosureRun):
 
     def _refund_is_open(self) -> bool:
         refund = self._document.refund
-        return self._state.refunds and (refund is None or refund.status is not RefundState.SETTLED)
+        return refund is not None and refund.status is not RefundState.SETTLED
+
+    async def _expected_refund(self) -> RefundStatus | None:
+        """How much goes back and by when, fixed once (T10, T12)."""
+        if not self._state.refunds:
+            return None
+        assert self._document.plan_hash is not None
+        return await quickly(
+            RefundActivities.expect_refund,
+            RefundToExpect(
+                closure_id=self._document.closure_id,
+                plan_hash=self._document.plan_hash,
+                confirmed_at=self._entering_since,
+            ),
+            summary="Compute the refund and the day it is due by",
+        )
 
     async def _look_after_refund(self) -> None:
         """Orders it the first time, then asks how it stands, at the policy's interval (T10)."""
-        rule = self._state.policy.refund
+        rule, refund = self._state.policy.refund, self._document.refund
         due = self._state.next_refund_look or workflow.now()
-        if rule is None or not self._refund_is_open() or workflow.now() < due:
+        if rule is None or refund is None or not self._refund_is_open() or workflow.now() < due:
             return
-        refund = self._document.refund
-        assert self._document.plan_hash is not None
-        report = await attempt(
-            RefundActivities.look_after_refund,
-            RefundRequest(
-                closure_id=self._document.closure_id,
-                account_id=self._document.account_id,
-                plan_hash=self._document.plan_hash,
-                confirmed_at=self._entering_since,
-                due_by=refund.due_by if refund else None,
-                key=f"{self._document.closure_id}/refund",
-                time=workflow.now(),
-            ),
-            summary="Refund: order it, or ask how it stands",
-        )
+        report = await self._ask_about(refund)
         self._update({"next_refund_look": workflow.now() + rule.poll_interval})
         if report is not None:
+            self._wait_for(None)
             await self._tell_of_refund(report)
-        elif self._waiting_for is None:
-            self._waiting_for = "the payment provider could not be asked about the refund"
-            self._show()
+            return
+        self._wait_for(_UNREADABLE)
+        if workflow.now() > refund.due_by and refund.status is not RefundState.LATE:
+            # Whoever can't be asked has not paid by then, as far as anybody knows.
+            late = refund.model_copy(update={"status": RefundState.LATE})
+            await self._turn_of_refund(EventType.REFUND_LATE, late, settled=None)
+
+    async def _ask_about(self, refund: RefundStatus) -> RefundReport | None:
+        """None when the payment provider could not be asked."""
+        assert self._document.plan_hash is not None
+        try:
+            return await attempt(
+                RefundActivities.look_after_refund,
+                RefundRequest(
+                    closure_id=self._document.closure_id,
+                    account_id=self._document.account_id,
+                    plan_hash=self._document.plan_hash,
+                    due_by=refund.due_by,
+                    key=f"{self._document.closure_id}/refund",
+                    time=workflow.now(),
+                ),
+                summary="Refund: order it, or ask how it stands",
+                at_length=True,
+            )
+        except ActivityError:
+            workflow.logger.warning("the payment provider could not be asked, to be tried again later")
+            return None
 
     async def _tell_of_refund(self, report: RefundReport) -> None:
         """Once for every turn: the audit, the status and a message."""
-        known = self._document.refund
-        if known is None:
-            pending = report.status.model_copy(update={"status": RefundState.PENDING})
-            await self._turn_of_refund(report.model_copy(update={"status": pending}))
-        known = self._document.refund
-        if known is not None and known.status is not report.status.status:
-            await self._turn_of_refund(report)
-        self._waiting_for = None
+        if not self._state.refund_started:
+            known = self._document.refund
+            assert known is not None
+            await self._turn_of_refund(EventType.REFUND_STARTED, known, settled=None)
+            self._update({"refund_started": True})
+        known, refund = self._document.refund, report.status
+        if known is not None and known.status is not refund.status:
+            await self._turn_of_refund(_REFUND_EVENTS[refund.status], refund, settled=report.settled)
 
-    async def _turn_of_refund(self, report: RefundReport) -> None:
-        refund = report.status
-        event = _REFUND_EVENTS[refund.status]
+    async def _turn_of_refund(self, event: EventType, refund: RefundStatus, *, settled: str | None) -> None:
         await self._step(
             event,
             self._stage,
             {"refund": refund},
-            details={"amount": refund.amount, "currency": refund.currency, "settled": report.settled},
+            details={"amount": refund.amount, "currency": refund.currency, "settled": settled},
         )
         if event is not EventType.REFUND_PARTLY_SETTLED:
             await self._notify(
@@ -246,7 +280,7 @@ class ClosureAftermath(ClosureRun):
         subaccounts = self._state.subaccounts
         if not subaccounts or self._state.subaccounts_opened:
             return
-        await act(
+        await act_at_length(
             SubaccountActivities.open_subaccounts,
             SubaccountsToOpen(
                 closure_id=self._document.closure_id, subaccounts=subaccounts, time=workflow.now()
@@ -255,25 +289,51 @@ class ClosureAftermath(ClosureRun):
         )
         self._update({"subaccounts_opened": True})
 
-    async def _delete_subaccounts(self) -> None:
-        """One short child workflow each, a few at a time; what is held up stays for the next try (T5)."""
-        if not self._state.subaccounts:
-            return
-        places = asyncio.Semaphore(SUBACCOUNTS_AT_ONCE)
-        results = await asyncio.gather(
-            *(self._delete_subaccount(places, each) for each in self._state.subaccounts)
-        )
-        remaining = tuple(result.account_id for result in results if result.held_up_by is not None)
-        deleted = len(results) - len(remaining)
-        if deleted:
-            reasons = sorted({result.held_up_by for result in results if result.held_up_by is not None})
-            await self._note(
-                EventType.SUBACCOUNTS_DELETED,
-                {"deleted": deleted, "held_up": list(remaining[:50]), "reasons": [*reasons[:10]]},
-            )
-        self._update({"subaccounts": remaining})
+    def _pending_subaccounts(self) -> tuple[str, ...]:
+        """All that are left; while money may still come back to them, only those that are not erased."""
+        if not self._refund_is_open():
+            return self._state.subaccounts
+        erased = frozenset(self._state.subaccounts_erased)
+        return tuple(each for each in self._state.subaccounts if each not in erased)
 
-    async def _delete_subaccount(self, places: asyncio.Semaphore, account_id: str) -> SubaccountResult:
+    async def _delete_subaccounts(self) -> None:
+        """One round: each is tried once; what is held up stays for the next round (T5)."""
+        while turn := self._pending_subaccounts()[self._state.subaccounts_tried :][:SUBACCOUNTS_PER_TURN]:
+            places = asyncio.Semaphore(SUBACCOUNTS_AT_ONCE)
+            closes = not self._refund_is_open()
+            results = await asyncio.gather(*(self._delete_subaccount(places, each, closes) for each in turn))
+            await self._keep_results(results, closed=closes)
+            self._continue_as_new_if_suggested()
+        self._update({"subaccounts_tried": 0})
+
+    async def _keep_results(self, results: Sequence[SubaccountResult], *, closed: bool) -> None:
+        done = frozenset(each.account_id for each in results if each.held_up_by is None)
+        held_up = {each.account_id: each.held_up_by for each in results if each.held_up_by is not None}
+        if done:
+            event = EventType.SUBACCOUNTS_DELETED if closed else EventType.SUBACCOUNTS_ERASED
+            await self._note(event, {"subaccounts": len(done)})
+        known = frozenset(self._state.subaccounts_held_up)
+        if not held_up.keys() <= known:
+            reasons: list[JsonValue] = [*sorted(set(held_up.values()) - {None}, key=str)]
+            await self._note(
+                EventType.SUBACCOUNTS_HELD_UP,
+                {"subaccounts": [*sorted(held_up)[:_NAMED]], "count": len(held_up), "reasons": reasons},
+            )
+        state = self._state
+        gone = done if closed else frozenset[str]()
+        self._update(
+            {
+                "subaccounts": tuple(each for each in state.subaccounts if each not in gone),
+                "subaccounts_erased": tuple(sorted({*state.subaccounts_erased, *done} - gone)),
+                "subaccounts_held_up": tuple(sorted((known | held_up.keys()) - done)),
+                "subaccounts_tried": state.subaccounts_tried + len(held_up),
+            }
+        )
+
+    async def _delete_subaccount(
+        self, places: asyncio.Semaphore, account_id: str, closes: bool
+    ) -> SubaccountResult:
+        """One short child workflow."""
         async with places:
             provider = self._document.provider
             try:
@@ -284,6 +344,7 @@ class ClosureAftermath(ClosureRun):
                         plan_hash=self._document.plan_hash,
                         account_id=account_id,
                         time=workflow.now(),
+                        closes=closes,
                     ),
                     id=f"closure/{provider}/{account_id}",
                     search_attributes=first_attributes(provider, account_id, Stage.DELETING),

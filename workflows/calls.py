@@ -17,6 +17,7 @@ Activity = Callable[[Any, Input], Coroutine[Any, Any, Result]]
 
 _LOCAL = timedelta(seconds=10)
 _SHORT = timedelta(seconds=30)
+_CALL = timedelta(minutes=2)
 _LONG = timedelta(hours=1)
 _HEARTBEAT = timedelta(seconds=60)
 _A_FEW = 3
@@ -32,6 +33,14 @@ def _retries(final: list[str]) -> RetryPolicy:
         initial_interval=timedelta(seconds=1),
         backoff_coefficient=2.0,
         maximum_interval=timedelta(minutes=5),
+        non_retryable_error_types=final,
+    )
+
+
+def _quick_retries(final: list[str]) -> RetryPolicy:
+    return RetryPolicy(
+        initial_interval=timedelta(milliseconds=100),
+        maximum_attempts=_A_FEW,
         non_retryable_error_types=final,
     )
 
@@ -58,8 +67,19 @@ async def act(activity: Activity[Input, Result], argument: Input, *, summary: st
     """A normal activity that is tried until it is done. A refusal by a source is a reason to try again.
 
     Raises:
-        ActivityError: a later run has taken over, or this one is being cancelled.
+        ActivityError: a later run has taken over, a legal hold forbids it, or this run is being cancelled.
     """
+    return await workflow.execute_activity_method(
+        activity,
+        argument,
+        start_to_close_timeout=_CALL,
+        retry_policy=_retries(_FINAL),
+        summary=summary,
+    )
+
+
+async def act_at_length(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+    """As `act`, for an activity that may take long and heartbeats: a dead worker is noticed by that."""
     while True:
         try:
             return await workflow.execute_activity_method(
@@ -77,8 +97,12 @@ async def act(activity: Activity[Input, Result], argument: Input, *, summary: st
             workflow.logger.warning("%s: its heartbeat can't be read, starting it anew", summary)
 
 
-async def attempt_or_fail(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+async def attempt(
+    activity: Activity[Input, Result], argument: Input, *, summary: str, at_length: bool = False
+) -> Result:
     """A normal activity with a few tries, for what is tried again later anyway.
+
+    `at_length` is for an activity that may take long and heartbeats.
 
     Raises:
         ActivityError: all tries failed, or a rule refused.
@@ -86,8 +110,8 @@ async def attempt_or_fail(activity: Activity[Input, Result], argument: Input, *,
     return await workflow.execute_activity_method(
         activity,
         argument,
-        start_to_close_timeout=_LONG,
-        heartbeat_timeout=_HEARTBEAT,
+        start_to_close_timeout=_LONG if at_length else _CALL,
+        heartbeat_timeout=_HEARTBEAT if at_length else None,
         retry_policy=RetryPolicy(
             initial_interval=timedelta(seconds=1),
             maximum_attempts=_A_FEW,
@@ -97,13 +121,24 @@ async def attempt_or_fail(activity: Activity[Input, Result], argument: Input, *,
     )
 
 
-async def attempt(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result | None:
-    """As `attempt_or_fail`; None when all tries failed."""
+async def attempt_quickly(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
+    """As `attempt`, for one short SQL transaction: a local activity first.
+
+    Raises:
+        ActivityError: all tries failed, or a rule refused.
+    """
     try:
-        return await attempt_or_fail(activity, argument, summary=summary)
-    except ActivityError:
-        workflow.logger.warning("%s: failed, to be tried again later", summary)
-        return None
+        return await workflow.execute_local_activity_method(
+            activity,
+            argument,
+            start_to_close_timeout=_LOCAL,
+            retry_policy=_quick_retries(_DECIDING),
+            summary=summary,
+        )
+    except ActivityError as error:
+        if refusal_type(error) is not None:
+            raise
+    return await attempt(activity, argument, summary=summary)
 
 
 async def quickly(activity: Activity[Input, Result], argument: Input, *, summary: str) -> Result:
@@ -116,11 +151,7 @@ async def quickly(activity: Activity[Input, Result], argument: Input, *, summary
             activity,
             argument,
             start_to_close_timeout=_LOCAL,
-            retry_policy=RetryPolicy(
-                initial_interval=timedelta(milliseconds=100),
-                maximum_attempts=3,
-                non_retryable_error_types=_FINAL,
-            ),
+            retry_policy=_quick_retries(_FINAL),
             summary=summary,
         )
     except FailureError as error:
@@ -141,11 +172,7 @@ async def decide_quickly(activity: Activity[Input, Result], argument: Input, *, 
             activity,
             argument,
             start_to_close_timeout=_LOCAL,
-            retry_policy=RetryPolicy(
-                initial_interval=timedelta(milliseconds=100),
-                maximum_attempts=3,
-                non_retryable_error_types=_DECIDING,
-            ),
+            retry_policy=_quick_retries(_DECIDING),
             summary=summary,
         )
     except FailureError as error:

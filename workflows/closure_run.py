@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         Effect,
         Notice,
         OpenedClosure,
+        PlanAgain,
         SurveyRequest,
         SurveyResult,
     )
@@ -28,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from closure.lifecycle import UNCONFIRMED, Stage
     from closure.messages import StatusDocument
     from records.entries import Entry, EventType
-    from workflows.calls import act, quickly, refusal_type
+    from workflows.calls import act, act_at_length, quickly, refusal_type
     from workflows.closure_state import ClosureState, stage_after
     from workflows.presentation import current_details
     from workflows.search_attributes import CLOSURE_DEADLINE, CLOSURE_OUTCOME, CLOSURE_STAGE
@@ -152,7 +153,7 @@ class ClosureRun(ClosureState):
     # Surveys.
 
     async def _survey(self, *, previous_plan_hash: str | None = None) -> SurveyResult:
-        return await act(
+        return await act_at_length(
             SurveyActivities.survey,
             SurveyRequest(
                 closure_id=self._document.closure_id,
@@ -187,6 +188,26 @@ class ClosureRun(ClosureState):
             "survey_number": self._document.survey_number + 1,
             "plan_hash": survey.plan_hash,
         }
+
+    async def _plan_again(self) -> None:
+        """Other subaccounts stopped than the customer saw: their money and things are in the plan now."""
+        again = await act_at_length(
+            SurveyActivities.plan_again,
+            PlanAgain(
+                closure_id=self._document.closure_id,
+                account_id=self._document.account_id,
+                subaccounts=self._state.subaccounts,
+                time=workflow.now(),
+            ),
+            summary="Plan for the subaccounts that stopped",
+        )
+        self._survey_changes(again)
+        await self._step(
+            EventType.PLAN_ADAPTED,
+            self._stage,
+            {"plan_hash": again.plan_hash},
+            details={"plan_hash": again.plan_hash, "subaccounts": len(self._state.subaccounts)},
+        )
 
     # Effects.
 
@@ -253,7 +274,7 @@ class ClosureRun(ClosureState):
 
     async def _billing_verdict(self) -> BillingVerdict:
         assert self._state.access_stopped_at is not None, "access was never stopped"
-        return await act(
+        return await act_at_length(
             BillingActivities.check_billing,
             BillingCheck(
                 closure_id=self._document.closure_id,
@@ -290,4 +311,6 @@ class ClosureRun(ClosureState):
     def _continue_as_new_if_suggested(self) -> None:
         if workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished():
             assert self._input is not None
-            workflow.continue_as_new(self._input.model_copy(update={"progress": self._progress}))
+            waits = {"waiting_for": self._waiting_for, "recheck_requested": self._recheck_requested}
+            progress = self._state.model_copy(update=waits)
+            workflow.continue_as_new(self._input.model_copy(update={"progress": progress}))

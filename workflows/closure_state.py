@@ -7,17 +7,16 @@ from datetime import datetime
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from activities.requests import Authorization, OpenedClosure, SurveyResult
-    from closure.checks import LEGAL_HOLD
     from closure.errors import RefusalType
     from closure.lifecycle import IRREVOCABLE, UNCONFIRMED, Stage
     from closure.messages import ChecklistItem, CloseRequest, StatusDocument
     from workflows.progress import AccountClosureInput, ClosureProgress
+    from workflows.refusals import refusal
 
 NO_INPUT = RawValue(Payload())
 
@@ -54,6 +53,8 @@ class ClosureState:
         if progress is not None:
             document = progress.document.model_copy(update={"run_id": workflow.info().run_id})
             self._progress = progress.model_copy(update={"document": document})
+            self._waiting_for = progress.waiting_for
+            self._recheck_requested |= progress.recheck_requested
 
     # State.
 
@@ -162,35 +163,6 @@ class ClosureState:
         if update is not None:
             self._update({"handled_updates": (*self._state.handled_updates, update.id)})
         return self._document
-
-
-def refusal(rule: RefusalType, message: str) -> ApplicationError:
-    """A rule's "no" as the failure that reaches the client."""
-    return ApplicationError(message, type=rule.value, non_retryable=True)
-
-
-def plan_refusal(survey: SurveyResult, *, is_stale: bool) -> ApplicationError:
-    """Why a confirm was refused although the closure was ready: what was seen is not what would happen."""
-    changes = list(survey.changes)
-    if any(item.check == LEGAL_HOLD for item in survey.items):
-        return refusal(RefusalType.LEGAL_HOLD, "the account is under legal hold; contact support")
-    if is_stale and not changes:
-        return refusal(
-            RefusalType.STALE_PLAN_HASH,
-            "this plan hash is not of the current plan; look at `starter.py status` and confirm what you see",
-        )
-    if not changes:
-        return refusal(
-            RefusalType.ITEMS_OUTSTANDING, "something blocks the closure again; look at the checklist"
-        )
-    return ApplicationError(
-        "the account has changed since the plan was seen: "
-        + "; ".join(changes)
-        + " — look and confirm again",
-        {"changes": changes},
-        type=RefusalType.PLAN_CHANGED.value,
-        non_retryable=True,
-    )
 
 
 def stage_after(items: tuple[ChecklistItem, ...]) -> Stage:

@@ -31,10 +31,11 @@ _NEXT: dict[Stage, str] = {
     "with `starter.py renounce`.",
     Stage.READY: "the customer confirms with `starter.py confirm`, bound to the plan hash below.",
     Stage.COOLING_OFF: "the irrevocable part begins at the deadline; until then the customer can withdraw.",
-    Stage.ENTERING: "the silent period begins by itself.",
+    Stage.ENTERING: "what follows begins by itself.",
     Stage.SILENT: "the final check begins by itself at the deadline.",
     Stage.FINAL_CHECK: "deletion, or restoration if anything is owed. `recheck` looks at once.",
-    Stage.RETAINED: "deletion begins by itself at the deadline.",
+    Stage.RETAINED: "deletion begins by itself at the deadline. `recheck` asks about the refund at once.",
+    Stage.DELETING: "the outcome. `recheck` tries at once what is held up.",
 }
 
 _SHOWN_ITEMS = 50

@@ -20,13 +20,22 @@ class ClosureProgress(WireModel):
     subaccounts: tuple[str, ...] = ()
     """What stopped with the account and is not deleted yet."""
     subaccounts_opened: bool = False
+    subaccounts_erased: tuple[str, ...] = ()
+    """Of those, what is erased, but closed only when the refund has arrived."""
+    subaccounts_held_up: tuple[str, ...] = ()
+    """Of those, what the audit calls held up."""
+    subaccounts_tried: int = 0
+    """How many of those that are next were tried in this round and are held up."""
     cool_off_until: Instant | None = None
     reminders_sent: int = 0
     approved_plan: str | None = None
     approved_by: tuple[str, ...] = ()
+    refund_started: bool = False
     next_refund_look: Instant | None = None
     erased: bool = False
     retained_stores: tuple[str, ...] = ()
+    waiting_for: str | None = None
+    recheck_requested: bool = False
     entries: int = 0
     handled_updates: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.requests import CertificateRequest, Effect, SubaccountResult, SubaccountStep
     from activities.subaccounts import SubaccountActivities, subaccount_closure_id
     from closure.lifecycle import Stage
-    from workflows.calls import attempt_or_fail
+    from workflows.calls import attempt, attempt_quickly
     from workflows.search_attributes import CLOSURE_OUTCOME, CLOSURE_STAGE
 
 
@@ -27,17 +27,18 @@ class SubaccountDeletion:
             workflow.logger.warning("subaccount %s is held up: %s", step.account_id, cause)
             workflow.set_current_details(f"Held up: {type(cause).__name__}. It is tried again.")
             return SubaccountResult(account_id=step.account_id, held_up_by=_reason(cause))
-        workflow.upsert_search_attributes(
-            [CLOSURE_STAGE.value_set(Stage.DELETED.value), CLOSURE_OUTCOME.value_set(Stage.DELETED.value)]
-        )
+        if step.closes:
+            workflow.upsert_search_attributes(
+                [CLOSURE_STAGE.value_set(Stage.DELETED.value), CLOSURE_OUTCOME.value_set(Stage.DELETED.value)]
+            )
         return SubaccountResult(account_id=step.account_id)
 
     async def _delete(self, step: SubaccountStep) -> None:
-        await attempt_or_fail(
+        await attempt_quickly(
             SubaccountActivities.begin_subaccount_deletion, step, summary="Record: deletion begins"
         )
         closure_id = subaccount_closure_id(step.owner_closure_id, step.account_id)
-        erased = await attempt_or_fail(
+        erased = await attempt(
             ErasureActivities.erase_data,
             Effect(
                 closure_id=step.owner_closure_id,
@@ -47,15 +48,23 @@ class SubaccountDeletion:
                 time=step.time,
             ),
             summary="Erase data stores and verify",
+            at_length=True,
         )
+        await attempt_quickly(
+            SubaccountActivities.note_subaccount_erasure,
+            step.model_copy(update={"details": erased.evidence(closure_id)}),
+            summary="Record: data erased",
+        )
+        if not step.closes:
+            return
         retained = tuple(store.store_id for store in erased.retained)
-        await attempt_or_fail(
+        await attempt_quickly(
             SubaccountActivities.finish_subaccount_deletion,
-            step.model_copy(update={"details": erased.evidence(closure_id), "retained_stores": retained}),
+            step.model_copy(update={"retained_stores": retained}),
             summary="Close the subaccount",
         )
         if workflow.patched("certificate"):
-            await attempt_or_fail(
+            await attempt(
                 CertificateActivities.issue_certificate,
                 CertificateRequest(closure_id=closure_id, time=step.time),
                 summary="Issue the certificate",

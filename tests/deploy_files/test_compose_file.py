@@ -1,6 +1,7 @@
 """docker-compose.yml: valid for a Compose parser, and as safe and as patient as production needs."""
 
 import re
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ ROOT: Final = Path(__file__).parents[2]
 TEXT: Final = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 VARIABLE: Final = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*)|:\?(?P<message>[^}]*))?\}")
 ONE_SHOTS: Final = {"databases", "temporal-schema", "temporal-namespace", "migrations", "search-attributes"}
-LONG_RUNNING: Final = {"postgres", "temporal", "temporal-ui", "worker"}
+LONG_RUNNING: Final = {"postgres", "temporal", "temporal-ui", "worker", "codec"}
 OURS: Final = {"migrations", "search-attributes", "worker", "starter"}
 
 
@@ -47,20 +48,40 @@ def test_every_variable_that_is_a_secret_has_no_default() -> None:
             assert found["message"], f"{found['name']} must be required, not defaulted"
 
 
-def test_passwords_reach_containers_as_secret_files_only() -> None:
-    written = set(
-        re.findall(r"\w+_password", (ROOT / "deploy/docker/secrets.sh").read_text(encoding="utf-8"))
-    )
+def test_secrets_reach_containers_as_files_only(tmp_path: Path) -> None:
+    subprocess.run([ROOT / "deploy/docker/secrets.sh", tmp_path], check=True, capture_output=True, timeout=60)
+    written = {file.name for file in tmp_path.iterdir()}
     assert {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()} == written
     for name, service in SERVICES.items():
         assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"]), name
         for variable, value in service.get("environment", {}).items():
-            if "PASSWORD" in variable or "PWD" in variable:
-                assert variable.endswith("_FILE"), f"{name}: {variable} holds a password"
+            if re.search("PASSWORD|PWD|TOKEN|KEYS", variable):
+                assert variable.endswith("_FILE"), f"{name}: {variable} holds a secret"
                 assert value.removeprefix("/run/secrets/") in service["secrets"], f"{name}: {variable}"
             assert not re.search(r"://[^/@]*:[^/@]+@", str(value)), (
                 f"{name}: {variable} has a password in its URL"
             )
+
+
+@pytest.mark.parametrize("name", ["search-attributes", "worker", "starter"])
+def test_whatever_speaks_with_temporal_must_encrypt(name: str) -> None:
+    environment = SERVICES[name]["environment"]
+
+    assert environment["CLOSURE_ENCRYPTION"] == "on"
+    assert environment["CLOSURE_PAYLOAD_KEYS_FILE"] == "/run/secrets/payload_keys"
+    assert "payload_keys" in SERVICES[name]["secrets"]
+
+
+def test_the_codec_server_is_for_the_web_page_and_has_no_other_access() -> None:
+    codec, page = SERVICES["codec"], SERVICES["temporal-ui"]["environment"]
+
+    assert codec["networks"] == ["outside"]
+    assert set(codec["secrets"]) == {"payload_keys", "codec_token"}
+    assert "--origin=http://localhost:8080" in codec["command"]
+    assert "--encode" not in codec["command"]
+    assert page["TEMPORAL_CODEC_ENDPOINT"] == "http://localhost:8081"
+    assert page["TEMPORAL_CODEC_INCLUDE_CREDENTIALS"] == "true"
+    assert f"--namespace={page['TEMPORAL_DEFAULT_NAMESPACE']}" in codec["command"]
 
 
 @pytest.mark.parametrize("name", SERVICE_NAMES)
@@ -137,10 +158,10 @@ def test_the_worker_is_given_longer_than_its_draining() -> None:
     assert SERVICES["worker"]["stop_signal"] == "SIGTERM"
 
 
-def test_only_the_web_page_is_published_and_on_loopback() -> None:
+def test_only_the_web_page_and_its_codec_are_published_and_on_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert published == {"temporal-ui": ["127.0.0.1:8080:8080"]}
+    assert published == {"temporal-ui": ["127.0.0.1:8080:8080"], "codec": ["127.0.0.1:8081:8081"]}
 
 
 def test_the_database_and_temporal_are_on_internal_networks() -> None:

@@ -5,6 +5,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +15,19 @@ from typing import Final
 import psycopg
 import pytest
 
+from keys.key_ring import load_key_ring
+
 DOCKER: Final = Path(__file__).parents[2] / "deploy/docker"
 SET_UP: Final = DOCKER / "set-up"
 SCRIPTS: Final = sorted([*DOCKER.glob("*.sh"), *SET_UP.glob("*.sh")])
-SECRETS: Final = ("postgres_password", "temporal_database_password", "closures_database_password")
+RANDOM: Final = (
+    "postgres_password",
+    "temporal_database_password",
+    "closures_database_password",
+    "codec_token",
+)
+KEYS: Final = "payload_keys"
+SECRETS: Final = (*RANDOM, KEYS)
 
 
 def _run(script: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -56,10 +66,24 @@ def test_secrets_are_random_private_and_kept(tmp_path: Path) -> None:
     assert first.returncode == again.returncode == 0, first.stderr + again.stderr
     assert sorted(written) == sorted(SECRETS)
     assert len(set(written.values())) == len(SECRETS)
-    assert all(len(bytes.fromhex(secret)) == 32 for secret in written.values())
+    assert all(len(bytes.fromhex(written[name])) == 32 for name in RANDOM)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()} == written
     assert not any(secret in first.stdout + again.stdout for secret in written.values())
+
+
+def test_the_payload_keys_are_what_the_program_reads_and_rotates(tmp_path: Path) -> None:
+    assert _run(DOCKER / "secrets.sh", str(tmp_path / "secrets")).returncode == 0
+    file = tmp_path / "secrets" / KEYS
+    ring = load_key_ring(file)
+    assert list(ring.keys) == [ring.current]
+
+    command = [sys.executable, "-m", "keys.payload_keys", "rotate", str(file)]
+    subprocess.run(command, cwd=DOCKER.parents[1], check=True, capture_output=True, timeout=60)
+
+    rotated = load_key_ring(file)
+    assert set(rotated.keys) > set(ring.keys)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o444, "readable by the container's user, as before"
 
 
 def test_the_entry_point_takes_the_password_from_the_secret(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ async def _continue(closing: Closing, weather: Weather) -> None:
     before = (await closing.status()).run_id
     assert closing.policy.final_check is not None
     while (await closing.status()).run_id == before:
-        await closing.fast_forward(closing.policy.final_check.retry_interval)
+        await closing.fast_forward(closing.policy.final_check.retry_interval + _BEYOND)
     weather.unreadable.clear()
     await closing.handle.signal("recheck")
     assert (await closing.outcome()).outcome is Outcome.DELETED

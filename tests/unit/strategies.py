@@ -260,10 +260,13 @@ TWILIO = Provider(
 
 @st.composite
 def account_documents(
-    draw: st.DrawFn, provider: Provider = ALIBABA_CLOUD, account_id: str = "acc-1"
+    draw: st.DrawFn,
+    provider: Provider = ALIBABA_CLOUD,
+    account_id: str = "acc-1",
+    settled_in: SearchStrategy[str] = currencies,
 ) -> AccountDocument:
     """One account, every field of the account file given; `u-1` is its owner and can be reached."""
-    currency = draw(currencies)
+    currency = draw(settled_in)
     statement = draw(statements(currency))
     inventory = draw(inventories())
     funded = max(statement.cash, Money.zero(currency))

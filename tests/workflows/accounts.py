@@ -14,10 +14,10 @@ from connectors.embedded.loading import load_accounts
 from database.engine import transaction
 
 
-async def load_account(engine: AsyncEngine, account: Mapping[str, Any]) -> None:
-    """Loads the account; its only open sessions are those of the key ``sessions``."""
+async def load_account(engine: AsyncEngine, account: Mapping[str, Any], *owned: Mapping[str, Any]) -> None:
+    """Loads the account and what it owns; its only open sessions are those of the key ``sessions``."""
     entry = {key: value for key, value in account.items() if key != "sessions"}
-    text = json.dumps({"accounts": [entry]}, default=str)
+    text = json.dumps({"accounts": [entry, *owned]}, default=str)
     await load_accounts(engine, parse_account_file(text, "test.json"), "test.json")
     default = {"account_id": account["id"], "user_id": "u-1", "started_at": datetime.now(UTC)}
     sessions = [{**default, **session} for session in account.get("sessions", [])]

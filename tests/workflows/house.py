@@ -55,6 +55,11 @@ from workflows.search_attributes import CLOSURE_ACCOUNT, CLOSURE_PROVIDER
 PATIENCE = timedelta(seconds=20)
 """How long anything may take that only needs the worker and the server."""
 
+# A server whose clock is stopped in the very milliseconds in which a closure starts its next timer skips that
+# one as well.
+BEYOND = timedelta(seconds=30)
+"""Fast-forwards end so long after the timer that they are for."""
+
 Found = TypeVar("Found")
 Platforms = Callable[[EmbeddedPlatform], EmbeddedPlatform]
 
@@ -152,15 +157,21 @@ class Closing:
     def policy(self) -> Policy:
         return self.house.policies[self.provider]
 
+    @property
+    def method(self) -> IdentityMethod:
+        """The way of proving who one is that the provider's policy accepts."""
+        policy = self.house.policies.get(self.provider)
+        return policy.identity.methods[0] if policy else IdentityMethod.EMAIL_CODE
+
     async def prove(
         self,
         user: str = "u-1",
         *,
         account_id: str | None = None,
         age: timedelta | None = None,
-        method: IdentityMethod = IdentityMethod.EMAIL_CODE,
+        method: IdentityMethod | None = None,
     ) -> str:
-        """A proof of identity, as a checked code leaves it in the record."""
+        """A proof of identity, as a checked code or password leaves it in the record."""
         proof_id = uuid4().hex
         async with transaction(self.house.engine) as connection:
             await connection.execute(
@@ -168,7 +179,7 @@ class Closing:
                     proof_id=proof_id,
                     account_id=account_id or self.account_id,
                     user_id=user,
-                    method=method.value,
+                    method=(method or self.method).value,
                     created_at=datetime.now(UTC) - (age or timedelta()),
                 )
             )
@@ -381,6 +392,18 @@ class Closing:
         assert document.stage is Stage.READY, document
         return document
 
+    async def retained(self, **options: object) -> StatusDocument:
+        """Opens and confirms a closure without a silent period: the account has stopped."""
+        await self.ready(**options)
+        await self.confirm()
+        return await self.until(Stage.RETAINED)
+
+    async def end_of_retention(self) -> None:
+        """Well beyond the day on which the data goes."""
+        delete_after = (await self.status()).delete_after
+        assert delete_after is not None
+        await self.fast_forward_to(delete_after + BEYOND)
+
     async def entering(self) -> StatusDocument:
         """Opens and confirms; the five minutes run."""
         await self.ready()
@@ -391,14 +414,14 @@ class Closing:
     async def silent(self) -> StatusDocument:
         """Opens, confirms and enters the silent period."""
         await self.entering()
-        await self.fast_forward(self.policy.entering_duration)
+        await self.fast_forward(self.policy.entering_duration + BEYOND)
         return await self.until(Stage.SILENT)
 
     async def end_of_silence(self) -> None:
-        """From the silent period to its very end and a second more."""
+        """From the silent period to its end and a little more."""
         silent_until = (await self.status()).silent_until
         assert silent_until is not None
-        await self.fast_forward_to(silent_until + timedelta(seconds=1))
+        await self.fast_forward_to(silent_until + BEYOND)
 
 
 async def refusal(act: Awaitable[object]) -> ApplicationError:
@@ -493,6 +516,7 @@ def item_ids(document: StatusDocument) -> Sequence[str]:
 
 
 __all__ = [
+    "BEYOND",
     "PATIENCE",
     "Closing",
     "House",

@@ -13,7 +13,7 @@ from connectors.embedded.ledger import sum_of_postings
 from database.engine import reading
 from records.entries import EventType
 from tests.fakes.platform import Weather
-from tests.workflows.house import Closing, House, HouseBuilder
+from tests.workflows.house import BEYOND, Closing, House, HouseBuilder
 from workflows.search_attributes import CLOSURE_DEADLINE, CLOSURE_OUTCOME, CLOSURE_STAGE
 
 ROLE = "AliyunServiceRoleForAccountDeletion"
@@ -72,7 +72,7 @@ async def test_a18_to_a25_an_account_goes_step_by_step_and_is_deleted_after_seve
         assert confirmed.confirmed_at is not None
         assert confirmed.silent_until is None
 
-        await closing.fast_forward(timedelta(minutes=5))
+        await closing.fast_forward(timedelta(minutes=5) + BEYOND)
         silent = await closing.until(Stage.SILENT)
         assert silent.silent_until is not None
         # A18: about five minutes after confirm; A21: seven days by default.
@@ -266,7 +266,7 @@ async def test_search_attributes_details_and_query_tell_where_it_stands(house: H
     assert document.plan_hash in await _details(closing)
 
     await closing.confirm()
-    await closing.fast_forward(closing.policy.entering_duration)
+    await closing.fast_forward(closing.policy.entering_duration + BEYOND)
     silent = await closing.until(Stage.SILENT)
     described = await closing.handle.describe()
     assert described.typed_search_attributes[CLOSURE_STAGE] == "silent"

@@ -16,7 +16,7 @@ from deploy.temporal_server import start_local_server, stop_local_server
 from keys.data_converter import build_data_converter
 from records.entries import EventType
 from tests.fakes.platform import Weather
-from tests.workflows.house import HouseBuilder, refusal, running_worker
+from tests.workflows.house import BEYOND, HouseBuilder, refusal, running_worker
 from workflows.search_attributes import CLOSURE_DEADLINE
 
 EVENTS_PER_RUN = 60
@@ -42,7 +42,7 @@ async def test_a_restarted_worker_with_another_policy_does_not_change_a_running_
         async with running_worker(house, policies={"alibaba-cloud": new}):
             assert (await before.recheck()).plan_hash == opened.plan_hash
             await before.confirm(plan_hash=opened.plan_hash)
-            await before.fast_forward(timedelta(minutes=5))
+            await before.fast_forward(timedelta(minutes=5) + BEYOND)
             silent = await before.until(Stage.SILENT)
             assert silent.policy_version == old.version
             assert silent.silent_until is not None
@@ -127,7 +127,7 @@ async def test_a_final_check_that_waits_for_weeks_continues_as_new_and_still_dec
         weather.unreadable.add("billing")
         await closing.end_of_silence()
         await closing.until_event(EventType.FINAL_CHECK_WAITING)
-        await closing.fast_forward(closing.policy.final_check.retry_interval * 20)  # type: ignore[union-attr]
+        await closing.fast_forward(closing.policy.final_check.retry_interval * 20 + BEYOND)  # type: ignore[union-attr]
         waiting = await closing.status()
         assert waiting.stage is Stage.FINAL_CHECK
         assert waiting.run_id != silent.run_id
