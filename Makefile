@@ -33,7 +33,7 @@ demo: server
 	@$(VENV_PYTHON) -m deploy.demo
 
 test: server
-	$(VENV_PYTHON) -m pytest
+	$(VENV_PYTHON) -m pytest -n 2 --dist loadfile
 
 up: setup
 	@$(VENV_PYTHON) -m deploy.up

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     log_format: LogFormat | None = None
     signing_key_file: Path = Path(".closure/keys/signing.pem")
     """Ed25519 key for certificates and anchors; made on first use where there is none."""
+    anchor_file: Path = Path(".closure/anchors.jsonl")
+    """Where heads of audit chains are anchored outside the database; workers on one record share it."""
     encryption: Encryption | None = None
     """By default `on` where there are payload keys, else `off`."""
     payload_keys_file: Path | None = None

@@ -26,9 +26,17 @@ def command_line(words: list[str]) -> typer.Typer:
 
 
 def _mount_closures(app: typer.Typer) -> None:
-    from commandline import certifying, clock, closing, export, looking, proving
+    from commandline import auditing, certifying, clock, closing, export, looking, proving
 
-    for commands in (looking.app, export.app, proving.app, closing.app, certifying.app, clock.app):
+    for commands in (
+        looking.app,
+        auditing.app,
+        export.app,
+        proving.app,
+        closing.app,
+        certifying.app,
+        clock.app,
+    ):
         app.add_typer(commands)
 
 

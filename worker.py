@@ -41,6 +41,7 @@ from database.engine import DatabaseUnreachable, create_engine
 from database.schema import SchemaOutdated, prepare, upgrade
 from deploy.registration import NamespaceNotUsable, ensure_search_attributes, missing_search_attributes
 from log_output import configure_logging
+from records.anchors import AnchorFile, AnchorNotWritten, Anchors
 from records.certificates import CertificateRecords
 from records.closures import ClosureRecords
 from records.identity import IdentityRecords
@@ -70,6 +71,7 @@ STARTING_FAULTS = (
     SchemaOutdated,
     PolicyFault,
     NamespaceNotUsable,
+    AnchorNotWritten,
 )
 
 logger = structlog.stdlib.get_logger("worker")
@@ -90,6 +92,7 @@ def build_worker(
     task_queue: str,
     *,
     signing_key_file: Path,
+    anchors: Anchors | None = None,
     platform: EmbeddedPlatform | None = None,
 ) -> Worker:
     """Connects ports to activities; the only place that knows which connectors are in use.
@@ -97,7 +100,7 @@ def build_worker(
     `platform` replaces the embedded one over `engine`: ports to another account platform.
     """
     platform = platform or EmbeddedPlatform.connect(engine)
-    records = ClosureRecords(engine)
+    records = ClosureRecords(engine, anchors)
     identity = IdentityActivities(
         platform.directory, platform.holds, IdentityRecords(engine), records, policies
     )
@@ -221,8 +224,15 @@ async def _serve(settings: Settings) -> None:
         await prepare(engine, migrations)
     client = await connect()
     await _require_search_attributes(client)
+    anchors = AnchorFile(settings.anchor_file, settings.signing_key_file)
+    await anchors.require_writable()
     worker = build_worker(
-        client, engine, policies, settings.task_queue, signing_key_file=settings.signing_key_file
+        client,
+        engine,
+        policies,
+        settings.task_queue,
+        signing_key_file=settings.signing_key_file,
+        anchors=anchors,
     )
     logger.info("worker is polling", task_queue=settings.task_queue, policies=sorted(policies))
     async with worker:

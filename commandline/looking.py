@@ -5,13 +5,11 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import typer
-from pydantic import JsonValue
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from temporalio.client import Client, WorkflowExecution
 
-from closure.errors import RefusalType, Refused
 from closure.lifecycle import Mode, Stage
 from closure.messages import StatusDocument
 from closure.model import WireModel
@@ -23,10 +21,9 @@ from commandline.opening import CLOSURE_ID_MEMO
 from commandline.options import Account, AsJson, ClosureId, ClosureMode, PolicyName, StageFilter, identifier
 from commandline.planning import dry_run
 from commandline.rendering import STORY
-from commandline.standing import Standing, closure_not_found, read_standing, recorded_document
-from commandline.terminal import Answer, ExitCode, console, execute, plain
+from commandline.standing import Standing, read_standing
+from commandline.terminal import Answer, console, execute, plain
 from records.closures import ClosureRecords
-from records.entries import AuditEvent, AuditTrail
 from workflows.search_attributes import (
     CLOSURE_ACCOUNT,
     CLOSURE_DEADLINE,
@@ -218,69 +215,3 @@ def _listing_text(found: Iterable[ListedClosure]) -> RenderableType:
         by_stage[each.stage] = by_stage.get(each.stage, 0) + 1
     counted = ", ".join(f"{count} {stage}" for stage, count in sorted(by_stage.items()))
     return Group(table, plain(f"\n{len(closures)} closure(s): {counted}"))
-
-
-@app.command()
-def audit(
-    account: Account,
-    closure: ClosureId = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Recompute the hash chain.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """The audit events of the last closure, or of the one named."""
-
-    async def act() -> Answer:
-        async with open_installation() as installation:
-            document = await recorded_document(installation.records, account, closure)
-            trail = await installation.records.trail(document.closure_id) if document else None
-            if trail is None:
-                raise Refused(RefusalType.CLOSURE_NOT_FOUND, closure_not_found(account, closure))
-            return _audit_answer(trail, verify=verify)
-
-    execute(act, as_json=as_json)
-
-
-def _audit_answer(trail: AuditTrail, *, verify: bool) -> Answer:
-    document: dict[str, JsonValue] = {
-        "closure_id": trail.closure_id,
-        "account_id": trail.account_id,
-        "events": [event.model_dump(mode="json") for event in trail.events],
-    }
-    parts: list[RenderableType] = [_events_table(trail.events)]
-    if not verify:
-        return Answer(document, Group(*parts))
-    document["verified"] = trail.fault is None
-    if trail.fault is None:
-        parts.append(plain(f"\nThe chain of {len(trail.events)} events is whole.", style="green"))
-        return Answer(document, Group(*parts))
-    place = f"event {trail.fault.sequence}" if trail.fault.sequence else "the closure's row"
-    message = f"the chain breaks at {place}: {trail.fault.reason}"
-    document["fault"] = trail.fault.model_dump(mode="json")
-    document["error"] = {"type": "AuditChainBroken", "message": message}
-    parts.append(plain(f"\n{message}", style="bold red"))
-    return Answer(document, Group(*parts), ExitCode.REFUSED)
-
-
-def _events_table(events: Iterable[AuditEvent]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("#", "time", "event", "stage", "actor", "details", "hash"):
-        table.add_column(name, overflow="fold", no_wrap=name in ("#", "time", "hash"))
-    for event in events:
-        stage = f"→ {event.stage_to.value}" if event.stage_to else ""
-        details = ", ".join(f"{name}: {_short(value)}" for name, value in event.details.items())
-        row = (
-            str(event.sequence),
-            spoken_time(event.time),
-            event.event.value.replace("_", " "),
-            stage,
-            event.actor or "",
-            details,
-            event.hash[:12],
-        )
-        table.add_row(*(plain(text) for text in row))
-    return table
-
-
-def _short(value: JsonValue) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"

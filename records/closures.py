@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from closure.errors import RefusalType, Refused
-from closure.lifecycle import Outcome, Stage, may_step
-from closure.messages import StatusDocument
+from closure.lifecycle import Outcome, Stage
 from database.engine import overwrite_journal, reading, transaction
+from records.anchors import ANCHORED, Anchors
 from records.chain import GENESIS_HASH, seal
 from records.entries import (
     AuditEvent,
@@ -28,27 +28,32 @@ from records.entries import (
     RecordedClosure,
 )
 from records.erasure import ERASED_PLAN, erase_account, key_for_reading, key_for_writing, was_deleted
-from records.lookups import closure_row, event_rows, openers, plan_content, written_before
+from records.lookups import chain_head, closure_row, event_rows, openers, plan_content, written_before
 from records.personal import OPENED_BY, NotOpened, open_personal, seal_personal
 from records.rows import (
     PINNED,
-    belongs_to,
     closure_of,
     event_columns,
     event_of,
     require_storable,
     trail_of,
 )
-from records.tables import record_closures, record_events, record_plans
+from records.steps import document_after, document_columns, require_epoch, require_step
+from records.tables import record_closures, record_events, record_names, record_plans
 
 _OPEN_ATTEMPTS = 5
 
 
 class ClosureRecords:
-    """Closures, their audit events and their plans. Needs the tables of `records.schema.MIGRATIONS`."""
+    """Closures, their audit events and their plans. Needs the tables of `records.schema.MIGRATIONS`.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    With `anchors`, a write that brings a stage of `ANCHORED` is done only when its head is anchored there,
+    too: it may raise `AnchorNotWritten`, and then the same write with the same key is to be repeated.
+    """
+
+    def __init__(self, engine: AsyncEngine, anchors: Anchors | None = None) -> None:
         self._engine = engine
+        self._anchors = anchors
 
     async def open(self, new: NewClosure) -> None:
         """Records a new closure with its first event; again for the same closure and key changes nothing.
@@ -63,6 +68,7 @@ class ClosureRecords:
                 with _refusing_no_text():
                     async with transaction(self._engine) as connection:
                         await _open(connection, new)
+                await self._anchor(new.document.closure_id, 1, new.document.stage)
                 return
             except IntegrityError:
                 # Another opening won the race. What it left decides; it may also have ended already.
@@ -87,6 +93,7 @@ class ClosureRecords:
                 sequence = await _write(connection, entry)
         if entry.stage_to is Stage.DELETED:
             await overwrite_journal(self._engine)
+        await self._anchor(entry.closure_id, sequence, entry.stage_to)
         return sequence
 
     async def resume(self, closure_id: str, expected_epoch: int, *, time: datetime | None = None) -> int:
@@ -107,7 +114,7 @@ class ClosureRecords:
             row = await _lock(connection, closure_id)
             if row["outcome"] is not None:
                 raise Refused(RefusalType.CLOSURE_ENDED, f"closure {closure_id} has ended: {row['outcome']}")
-            _require_epoch(row, expected_epoch)
+            require_epoch(row, expected_epoch)
             epoch = expected_epoch + 1
             stage = Stage(row["stage"])
             event = AuditEvent(
@@ -217,6 +224,28 @@ class ClosureRecords:
             raise _not_found(closure_id)
         return snapshot
 
+    async def closure_ids(self, account_id: str) -> tuple[str, ...]:
+        """All closures of the account, in the order of their opening."""
+        query = (
+            select(record_closures.c.closure_id)
+            .where(record_closures.c.account_id == account_id)
+            .order_by(record_closures.c.opened_sequence)
+        )
+        async with reading(self._engine) as connection:
+            return tuple((await connection.scalars(query)).all())
+
+    async def record_id(self) -> str:
+        """What this record is called in its anchors."""
+        async with reading(self._engine) as connection:
+            return str(await connection.scalar(select(record_names.c.record_id)))
+
+    async def _anchor(self, closure_id: str, sequence: int, stage: Stage | None) -> None:
+        if self._anchors is None or stage not in ANCHORED:
+            return
+        async with reading(self._engine) as connection:
+            head = await chain_head(connection, closure_id, sequence)
+        await self._anchors.append(head)
+
     async def _first(self, *conditions: ColumnElement[bool]) -> RecordedClosure | None:
         query = (
             select(record_closures)
@@ -268,7 +297,7 @@ async def _open(connection: AsyncConnection, new: NewClosure) -> None:
         "updated_at": new.time,
         "event_count": 1,
         "head_hash": event.hash,
-        **_document_columns(document),
+        **document_columns(document),
     }
     await connection.execute(insert(record_closures).values(values))
     await connection.execute(insert(record_events).values(event_columns(event)))
@@ -304,8 +333,8 @@ async def _write(connection: AsyncConnection, entry: Entry) -> int:
     written = await written_before(connection, entry.closure_id, entry.key)
     if written is not None:
         return written
-    _require_step(row, entry)
-    document = _document_after(row, entry)
+    require_step(row, entry)
+    document = document_after(row, entry)
     sequence = await _append(
         connection,
         row,
@@ -322,7 +351,7 @@ async def _write(connection: AsyncConnection, entry: Entry) -> int:
             previous_hash=row["head_hash"],
             hash="",
         ),
-        _document_columns(document),
+        document_columns(document),
     )
     if document.outcome is Outcome.DELETED:
         await erase_account(connection, document.account_id, entry.time)
@@ -349,46 +378,6 @@ async def _append(
         # Can't be under the row's lock; a database that does not lock must not break the chain.
         raise Refused(RefusalType.STAGE_CONFLICT, f"closure {event.closure_id} was changed at the same time")
     return sealed.sequence
-
-
-def _require_step(row: RowMapping, entry: Entry) -> None:
-    _require_epoch(row, entry.run_epoch)
-    stage = Stage(row["stage"])
-    if stage is not entry.stage_from:
-        raise Refused(
-            RefusalType.STAGE_CONFLICT,
-            f"closure {entry.closure_id} is {stage.value}, not {entry.stage_from.value}",
-        )
-    if entry.stage_to is not None and not may_step(stage, entry.stage_to):
-        raise Refused(
-            RefusalType.STAGE_CONFLICT,
-            f"closure {entry.closure_id} can't go from {stage.value} to {entry.stage_to.value}",
-        )
-
-
-def _require_epoch(row: RowMapping, epoch: int) -> None:
-    if row["run_epoch"] != epoch:
-        raise Refused(
-            RefusalType.STALE_RUN,
-            f"run {epoch} of closure {row['closure_id']} was replaced by run {row['run_epoch']}",
-        )
-
-
-def _document_after(row: RowMapping, entry: Entry) -> StatusDocument:
-    """The stored document after the step. The stage that the record checked is the one it stores."""
-    document = entry.document or StatusDocument.model_validate_json(row["document"])
-    if not belongs_to(document, row):
-        raise Refused(RefusalType.MALFORMED_INPUT, f"the document is not closure {entry.closure_id}'s")
-    stage = entry.stage_to or entry.stage_from
-    return document.model_copy(update={"stage": stage, "outcome": stage.outcome})
-
-
-def _document_columns(document: StatusDocument) -> dict[str, str | int | None]:
-    return {
-        "stage": document.stage.value,
-        "outcome": document.outcome.value if document.outcome else None,
-        "document": document.model_dump_json(),
-    }
 
 
 async def _lock(connection: AsyncConnection, closure_id: str) -> RowMapping:

@@ -1,11 +1,12 @@
 """Reading the record's rows inside a transaction that somebody else has begun."""
 
-from sqlalchemy import ColumnElement, RowMapping, select
+from sqlalchemy import ColumnElement, RowMapping, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records.anchors import ChainHead
 from records.personal import AccountKey, NotOpened, open_personal
 from records.rows import event_of
-from records.tables import record_account_keys, record_closures, record_events, record_plans
+from records.tables import record_account_keys, record_closures, record_events, record_names, record_plans
 
 
 async def closure_row(
@@ -43,6 +44,24 @@ async def plan_content(connection: AsyncConnection, closure_id: str, plan_hash: 
         )
     )
     return content
+
+
+async def chain_head(connection: AsyncConnection, closure_id: str, sequence: int) -> ChainHead:
+    """The head of a closure's chain as it was with this event."""
+    query = (
+        select(record_names.c.record_id, record_closures.c.account_id, record_events.c.hash)
+        .join_from(record_events, record_closures, record_closures.c.closure_id == record_events.c.closure_id)
+        .join(record_names, true())
+        .where(record_events.c.closure_id == closure_id, record_events.c.sequence == sequence)
+    )
+    row = (await connection.execute(query)).one()
+    return ChainHead(
+        record_id=row.record_id,
+        account_id=row.account_id,
+        closure_id=closure_id,
+        event_count=sequence,
+        head_hash=row.hash,
+    )
 
 
 async def openers(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> dict[str, str]:

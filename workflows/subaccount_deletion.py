@@ -60,12 +60,11 @@ class SubaccountDeletion:
             step.model_copy(update={"retained_stores": retained}),
             summary="Close the subaccount",
         )
-        if workflow.patched("certificate"):
-            await attempt(
-                CertificateActivities.issue_certificate,
-                CertificateRequest(closure_id=closure_id, time=step.time),
-                summary="Issue the certificate",
-            )
+        await attempt(
+            CertificateActivities.issue_certificate,
+            CertificateRequest(closure_id=closure_id, time=step.time),
+            summary="Issue the certificate",
+        )
 
 
 def _reason(cause: BaseException) -> str:

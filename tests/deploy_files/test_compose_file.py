@@ -201,6 +201,15 @@ def test_our_containers_use_one_image_and_the_closures_database(name: str) -> No
     assert service["environment"]["TEMPORAL_ADDRESS"] == "temporal:7233"
 
 
+def test_evidence_outlives_the_containers_and_only_the_worker_writes_it() -> None:
+    for name in ("worker", "starter"):
+        environment = SERVICES[name]["environment"]
+        for variable in ("CLOSURE_SIGNING_KEY_FILE", "CLOSURE_ANCHOR_FILE"):
+            assert environment[variable].startswith("/evidence/"), "the rest of the container is read-only"
+    assert SERVICES["worker"]["volumes"] == ["evidence:/evidence"]
+    assert SERVICES["starter"]["volumes"] == ["evidence:/evidence:ro"]
+
+
 def test_the_starter_runs_on_request_only() -> None:
     starter = SERVICES["starter"]
 

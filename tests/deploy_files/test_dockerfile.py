@@ -102,6 +102,11 @@ def test_the_image_runs_without_rights_and_passes_signals_on() -> None:
     assert 'exec python "$@"' in (ROOT / "deploy/docker/run.sh").read_text(encoding="utf-8")
 
 
+def test_the_process_owns_the_folder_of_the_evidence() -> None:
+    (made,) = (found.text for found in INSTRUCTIONS if "/evidence" in found.text)
+    assert "--owner=closure" in made
+
+
 def test_the_health_check_has_a_file_to_look_at() -> None:
     assert any("CLOSURE_HEALTH_FILE=/tmp/" in found.text for found in _of_image("ENV"))
 

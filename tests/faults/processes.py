@@ -60,6 +60,8 @@ async def worker_process(
         "CLOSURE_POLICY_DIR": str(PROJECT / "policies"),
         "CLOSURE_TASK_QUEUE": house.task_queue,
         "CLOSURE_LOG_FORMAT": "json",
+        "CLOSURE_SIGNING_KEY_FILE": str(house.signing_key_file),
+        "CLOSURE_ANCHOR_FILE": str(house.anchor_file),
         **({POINT: str(point), BLOW: blow.name} if point else {}),
         **({JOURNAL: str(journal)} if journal else {}),
     }

@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 import worker
 from closure.policy import Policy
 from connectors.embedded import EmbeddedPlatform
+from records.anchors import Anchors
 from tests.faults.around import AroundActivities, around_ports
 from tests.faults.fault_points import Fate, FaultPoint, watch_commits
 from tests.faults.hurry import hurried
@@ -33,6 +34,7 @@ def build_stricken_worker(
     task_queue: str,
     *,
     signing_key_file: Path,
+    anchors: Anchors | None = None,
 ) -> Worker:
     """In the place of `worker.build_worker`."""
     point, journal = os.environ.get(POINT), os.environ.get(JOURNAL)
@@ -48,6 +50,7 @@ def build_stricken_worker(
         policies,
         task_queue,
         signing_key_file=signing_key_file,
+        anchors=anchors,
         platform=around_ports(EmbeddedPlatform.connect(engine), fate.around_port),
     )
 

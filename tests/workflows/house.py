@@ -43,6 +43,7 @@ from connectors.embedded import EmbeddedPlatform, tables
 from database.engine import create_engine, reading, transaction
 from database.schema import prepare
 from deploy.fast_forward import closure_clock, fast_forward
+from records.anchors import AnchorFile
 from records.closures import ClosureRecords
 from records.entries import AuditEvent, EventType
 from records.schema import MIGRATIONS as RECORD_MIGRATIONS
@@ -103,6 +104,11 @@ class House:
     def signing_key_file(self) -> Path:
         """Beside the database; the worker makes it."""
         return self.database.with_suffix(".pem")
+
+    @property
+    def anchor_file(self) -> Path:
+        """As the signing key."""
+        return self.database.with_suffix(".anchors.jsonl")
 
     async def account(self, **account: object) -> "Closing":
         """Loads an account (the account file's keys; anything left out is empty) and returns its driver."""
@@ -479,6 +485,7 @@ async def running_worker(
         dict(policies or house.policies),
         house.task_queue,
         signing_key_file=house.signing_key_file,
+        anchors=AnchorFile(house.anchor_file, house.signing_key_file),
         platform=house.platform,
     ):
         yield
