@@ -70,7 +70,7 @@ def test_an_account_with_a_subaccount_stops_is_refunded_and_goes_after_thirty_da
         twilio_account(sub, users=[]),
     )
     refused = close(installation, account, "--acknowledge", WORDS, password="battery staple")
-    assert refused["error"]["type"] == "PasswordRefused"
+    assert refused["error"]["type"] == "SecretRefused"
     assert installation.start("close", account, "--as", "u-1", "--acknowledge", WORDS).exit_code == 1
     refused = close(installation, account)
     assert refused["error"]["acknowledgements"] == [WORDS]

@@ -161,7 +161,7 @@ async def refund_and_delete(closing: Closing) -> None:
     await closing.fast_forward_to(retained.delete_after + _BEYOND)
 
 
-_NEVER = frozenset({"directory.verify_password"})
+_NEVER = frozenset({"directory.verify_password", "directory.verify_totp"})
 _NO_REFUND = frozenset({"refunds.payments", "refunds.attempts", "refunds.order"})
 _NEVER_RESTORED = frozenset(
     {"access.delete_bindings", "access.close", "data_stores.erase", "data_stores.remaining_objects"}
