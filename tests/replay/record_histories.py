@@ -20,7 +20,7 @@ from tests.fakes.platform import Weather
 from tests.faults.around import AroundActivities
 from tests.faults.hurry import with_worker_interceptors
 from tests.replay.recorded import HISTORIES, anonymous_json
-from tests.replay.shapes import SHAPES, Shape
+from tests.replay.shapes import SHAPES, Shape, open_account
 from tests.workflows.house import Closing, HouseBuilder, prepare_template
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -54,7 +54,7 @@ async def record(houses: HouseBuilder, client: Client, shape: Shape) -> None:
         client=with_worker_interceptors(client, AroundActivities(shape.around_activities)),
         platforms=weather.over,
     ) as house:
-        closing = await house.account(id=f"recorded-{shape.name}", **shape.account)
+        closing = await open_account(house, shape)
         await shape.drive(closing, weather)
         histories = await runs(closing)
     for number, history in enumerate(histories, start=1):
