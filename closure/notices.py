@@ -7,6 +7,7 @@ from closure.accounts import Channel
 from closure.policy import MessageTemplate, Policy
 from closure.policy_rules import MESSAGE_PLACEHOLDERS
 from closure.templates import fill
+from closure.visible_text import printable
 
 LISTED_AT_MOST: dict[Channel, int] = {Channel.EMAIL: 100, Channel.SMS: 3}
 """How many members of a list a message names; the others are counted."""
@@ -47,7 +48,7 @@ _ALWAYS_GIVEN = frozenset({"account_id", "closure_id", "reason", "unrecoverable"
 
 def _text(value: str | int | Iterable[str], at_most: int) -> str:
     if isinstance(value, str | int):
-        return str(value)
+        return printable(str(value))
     members = tuple(value)
     more = f" (+ {len(members) - at_most})" if len(members) > at_most else ""
-    return ", ".join(members[:at_most]) + more if members else "-"
+    return printable(", ".join(members[:at_most])) + more if members else "-"

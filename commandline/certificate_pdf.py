@@ -13,7 +13,7 @@ from fpdf.fonts import FontFace
 
 from closure.certificate import CertifiedStore, SignedCertificate, StoreState
 from closure.lifecycle import Mode, Outcome
-from commandline.terminal import printable
+from closure.visible_text import printable
 
 ATTACHMENT: Final = "certificate.json"
 

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import os
+import re
 import sys
-import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,7 +15,10 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from closure.errors import Refused
+from closure.visible_text import is_unseen, printable
 from keys.payload_faults import payload_fault
+
+_NOT_ASCII = re.compile(r"[^\n -~]")
 
 
 class ExitCode(IntEnum):
@@ -62,18 +65,6 @@ def console() -> Console:
     if sys.stdout.isatty():
         return Console()
     return Console(width=160, color_system=None, force_terminal=False)
-
-
-def printable(text: str) -> str:
-    """`text` without what could move a terminal's cursor, change its colours or reorder its line.
-
-    Control (Cc), format (Cf: bidirectional overrides) and surrogate (Cs) characters go; line breaks stay.
-    """
-    return "".join(
-        character
-        for character in text
-        if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
-    )
 
 
 def one_line(text: str) -> str:
@@ -179,8 +170,13 @@ def fail(
 
 
 def print_json(document: JsonValue) -> None:
-    """Writes the one JSON document of a ``--json`` command."""
-    _print(lambda: sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n"))
+    """Writes the one JSON document of a ``--json`` command; what a terminal would obey is escaped in it."""
+    text = _NOT_ASCII.sub(_escaped_if_unseen, json.dumps(document, ensure_ascii=False, indent=2))
+    _print(lambda: sys.stdout.write(text + "\n"))
+
+
+def _escaped_if_unseen(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1] if is_unseen(found[0]) else found[0]
 
 
 def _print(write: Callable[[], object]) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from closure.lifecycle import Stage
 from closure.messages import ChecklistItem, ItemCategory, StatusDocument
+from closure.visible_text import printable
 
 _STORY: dict[Stage, str] = {
     Stage.OPENED: "Opened: identity and consent are being checked.",
@@ -70,8 +71,8 @@ def current_details(document: StatusDocument, deadline: datetime | None, waiting
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    """Text that Markdown shows as it is, on one line; without what would reorder it."""
+    return _MARKUP.sub(r"\\\1", printable(" ".join(text.split())))
 
 
 def _listed(ids: tuple[str, ...]) -> str:

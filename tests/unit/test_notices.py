@@ -116,3 +116,9 @@ def test_a12_a_code_is_one_unbroken_word() -> None:
     for channel in Channel:
         for text in render(alibaba_cloud(), "identity_code", channel, code="12345678", minutes=10).values():
             assert "12345678" in text
+
+
+def test_what_comes_from_outside_cannot_reorder_or_steer_a_message(policy: Policy) -> None:
+    hostile = "i-1\x1b[2J\x9b31m\u202e"
+    text = restored(policy, Channel.EMAIL, (hostile,), reason=f"owed {hostile}\r")
+    assert text == "owed i-1[2J31m | i-1[2J31m | Start again."

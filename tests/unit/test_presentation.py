@@ -78,6 +78,7 @@ def test_a_closure_of_a_hundred_thousand_things_stays_readable() -> None:
         ("two\nlines\r\n# three", r"two lines \# three"),
         ("`code`", r"\`code\`"),
         ("back\\slash", r"back\\slash"),
+        ("\x1b[31mred\x9b0m \u202ekcab\u2066", r"\[31mred0m kcab"),
     ],
 )
 def test_text_from_outside_is_no_markup(text: str, shown: str) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closure.errors import RefusalType, Refused
+from closure.visible_text import printable
 from commandline import terminal
-from commandline.terminal import Answer, BadInput, Unreachable, execute, one_line, printable
+from commandline.terminal import Answer, BadInput, Unreachable, execute, one_line, print_json
 
 
 class Left(BaseException):
@@ -123,3 +124,14 @@ def test_one_line_is_one_line(text: str) -> None:
 @given(st.text(st.characters(categories=["L", "N", "P", "S"])))
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert printable(text) == text
+
+
+def test_a_document_holds_nothing_that_a_terminal_obeys_and_reads_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = {"text": "a\x1b[31m\x7f\x9b31m\u202eb\U000e0001 é 账户\n"}
+    print_json(document)
+    out = capsys.readouterr().out
+    assert printable(out) == out
+    assert json.loads(out) == document
+    assert "é 账户" in out
