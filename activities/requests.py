@@ -258,17 +258,13 @@ class SubaccountsToOpen(WireModel):
 
 
 class SubaccountStep(WireModel):
-    """One step in deleting a subaccount; also the child workflow's input. `time` is the owner's clock.
-
-    Without `closes` the data is erased and the account is left: money is still on its way to it.
-    """
+    """One step in deleting a subaccount; also the child workflow's input. `time` is the owner's clock."""
 
     owner_closure_id: str
     plan_hash: str | None = None
     account_id: str
     retained_stores: tuple[str, ...] = ()
     time: Instant
-    closes: bool = True
     details: dict[str, JsonValue] = Field(default_factory=dict)
 
 

@@ -61,7 +61,7 @@ class SubaccountActivities:
 
     @activity.defn
     async def note_subaccount_erasure(self, step: SubaccountStep) -> None:
-        """Records what was erased; of several rounds the first."""
+        """Records what was erased; of several tries the first."""
         await self._write(step, EventType.DATA_ERASED, Stage.DELETING)
 
     @activity.defn

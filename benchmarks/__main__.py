@@ -36,9 +36,13 @@ FAST_FORWARD_EVENTS = frozenset(
 )
 
 
+EVENTS_OF_A_WAIT = 5
+"""A timer that starts and fires, and the workflow task that follows: scheduled, started, completed."""
+
+
 @dataclass(frozen=True)
 class Measured:
-    """Wall seconds of one closure's parts, and its history's events when it is silent."""
+    """Wall seconds of one closure's parts, and its history's events when it is silent, the wait's own aside."""
 
     close: float
     confirm: float
@@ -66,7 +70,8 @@ async def closure_to_silence(house: House, account_id: str) -> Measured:
     if status.stage is not Stage.SILENT:
         raise RuntimeError(f"{account_id} should be silent but is {status.stage.value}")
     history = await house.handle(account_id).fetch_history()
-    events = sum(event.event_type not in FAST_FORWARD_EVENTS for event in history.events)
+    counted = sum(event.event_type not in FAST_FORWARD_EVENTS for event in history.events)
+    events = counted - EVENTS_OF_A_WAIT
     return Measured(closed - began, confirmed - closed, silent - confirmed, events)
 
 
@@ -103,7 +108,9 @@ def report(single: Sequence[Measured], total: float, many: Sequence[Measured]) -
         f"< {OWN_WORK_TARGET:.0f} s",
         _verdict(is_fast),
     )
-    table.add_row("history events, close to silent", str(events), f"≤ {EVENTS_TARGET}", _verdict(is_short))
+    table.add_row(
+        "history events, the 5 minutes aside", str(events), f"≤ {EVENTS_TARGET}", _verdict(is_short)
+    )
     table.add_row(f"{len(many)} closures at once, all silent", f"{total:.1f} s")
     table.add_row("  closures per second", f"{len(many) / total:.1f}")
     table.add_row("  slowest", f"{max(each.own_work for each in many):.1f} s")

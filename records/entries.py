@@ -36,7 +36,6 @@ class EventType(StrEnum):
     RETENTION_BEGAN = "retention_began"
     SUBACCOUNTS_STOPPED = "subaccounts_stopped"
     PLAN_ADAPTED = "plan_adapted"
-    SUBACCOUNTS_ERASED = "subaccounts_erased"
     SUBACCOUNTS_HELD_UP = "subaccounts_held_up"
     SUBACCOUNTS_DELETED = "subaccounts_deleted"
     DELETION_BEGAN = "deletion_began"

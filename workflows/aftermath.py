@@ -141,28 +141,26 @@ class ClosureAftermath(ClosureRun):
 
     async def _await_what_is_held_up(self) -> None:
         """Complete only when the refund has arrived and every subaccount is gone, too (T5, T10)."""
-        while (was_open := self._refund_is_open()) or self._state.subaccounts:
+        while True:
             await self._look_after_refund()
-            if was_open and not self._refund_is_open():
-                await self._delete_subaccounts()
-                continue
+            if not self._refund_is_open() and not self._state.subaccounts:
+                return self._wait_for(None)
             self._wait_for(self._held_up_by())
             await self._wait(self._next_try(), self._held_up_by())
             await self._delete_subaccounts()
-        self._wait_for(None)
 
     def _next_try(self) -> datetime:
         """Hourly while a subaccount is held up; for the refund alone at its own interval."""
         hourly = workflow.now() + LOOK_AGAIN
-        return hourly if self._pending_subaccounts() else self._state.next_refund_look or hourly
+        return hourly if self._state.subaccounts else self._state.next_refund_look or hourly
 
     def _held_up_by(self) -> str:
         reasons = []
         if self._refund_is_open():
             unreadable = self._waiting_for is not None and self._waiting_for.startswith(_UNREADABLE)
             reasons.append(_UNREADABLE if unreadable else "the refund has not arrived")
-        if pending := self._pending_subaccounts():
-            reasons.append(f"{len(pending)} subaccount(s) not deleted yet, first {pending[0]}")
+        if left := self._state.subaccounts:
+            reasons.append(f"{len(left)} subaccount(s) not deleted yet, first {left[0]}")
         return "; ".join(reasons)
 
     def _wait_for(self, what: str | None) -> None:
@@ -289,29 +287,21 @@ class ClosureAftermath(ClosureRun):
         )
         self._update({"subaccounts_opened": True})
 
-    def _pending_subaccounts(self) -> tuple[str, ...]:
-        """All that are left; while money may still come back to them, only those that are not erased."""
-        if not self._refund_is_open():
-            return self._state.subaccounts
-        erased = frozenset(self._state.subaccounts_erased)
-        return tuple(each for each in self._state.subaccounts if each not in erased)
-
     async def _delete_subaccounts(self) -> None:
         """One round: each is tried once; what is held up stays for the next round (T5)."""
-        while turn := self._pending_subaccounts()[self._state.subaccounts_tried :][:SUBACCOUNTS_PER_TURN]:
+        while turn := self._state.subaccounts[self._state.subaccounts_tried :][:SUBACCOUNTS_PER_TURN]:
             places = asyncio.Semaphore(SUBACCOUNTS_AT_ONCE)
-            closes = not self._refund_is_open()
-            results = await asyncio.gather(*(self._delete_subaccount(places, each, closes) for each in turn))
-            await self._keep_results(results, closed=closes)
+            await self._keep_results(
+                await asyncio.gather(*(self._delete_subaccount(places, each) for each in turn))
+            )
             self._continue_as_new_if_suggested()
         self._update({"subaccounts_tried": 0})
 
-    async def _keep_results(self, results: Sequence[SubaccountResult], *, closed: bool) -> None:
+    async def _keep_results(self, results: Sequence[SubaccountResult]) -> None:
         done = frozenset(each.account_id for each in results if each.held_up_by is None)
         held_up = {each.account_id: each.held_up_by for each in results if each.held_up_by is not None}
         if done:
-            event = EventType.SUBACCOUNTS_DELETED if closed else EventType.SUBACCOUNTS_ERASED
-            await self._note(event, {"subaccounts": len(done)})
+            await self._note(EventType.SUBACCOUNTS_DELETED, {"subaccounts": len(done)})
         known = frozenset(self._state.subaccounts_held_up)
         if not held_up.keys() <= known:
             reasons: list[JsonValue] = [*sorted(set(held_up.values()) - {None}, key=str)]
@@ -320,19 +310,15 @@ class ClosureAftermath(ClosureRun):
                 {"subaccounts": [*sorted(held_up)[:_NAMED]], "count": len(held_up), "reasons": reasons},
             )
         state = self._state
-        gone = done if closed else frozenset[str]()
         self._update(
             {
-                "subaccounts": tuple(each for each in state.subaccounts if each not in gone),
-                "subaccounts_erased": tuple(sorted({*state.subaccounts_erased, *done} - gone)),
+                "subaccounts": tuple(each for each in state.subaccounts if each not in done),
                 "subaccounts_held_up": tuple(sorted((known | held_up.keys()) - done)),
                 "subaccounts_tried": state.subaccounts_tried + len(held_up),
             }
         )
 
-    async def _delete_subaccount(
-        self, places: asyncio.Semaphore, account_id: str, closes: bool
-    ) -> SubaccountResult:
+    async def _delete_subaccount(self, places: asyncio.Semaphore, account_id: str) -> SubaccountResult:
         """One short child workflow."""
         async with places:
             provider = self._document.provider
@@ -344,7 +330,6 @@ class ClosureAftermath(ClosureRun):
                         plan_hash=self._document.plan_hash,
                         account_id=account_id,
                         time=workflow.now(),
-                        closes=closes,
                     ),
                     id=f"closure/{provider}/{account_id}",
                     search_attributes=first_attributes(provider, account_id, Stage.DELETING),

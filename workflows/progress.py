@@ -20,12 +20,10 @@ class ClosureProgress(WireModel):
     subaccounts: tuple[str, ...] = ()
     """What stopped with the account and is not deleted yet."""
     subaccounts_opened: bool = False
-    subaccounts_erased: tuple[str, ...] = ()
-    """Of those, what is erased, but closed only when the refund has arrived."""
     subaccounts_held_up: tuple[str, ...] = ()
     """Of those, what the audit calls held up."""
     subaccounts_tried: int = 0
-    """How many of those that are next were tried in this round and are held up."""
+    """How many of those were tried in this round and are held up."""
     cool_off_until: Instant | None = None
     reminders_sent: int = 0
     approved_plan: str | None = None

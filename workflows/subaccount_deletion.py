@@ -27,10 +27,9 @@ class SubaccountDeletion:
             workflow.logger.warning("subaccount %s is held up: %s", step.account_id, cause)
             workflow.set_current_details(f"Held up: {type(cause).__name__}. It is tried again.")
             return SubaccountResult(account_id=step.account_id, held_up_by=_reason(cause))
-        if step.closes:
-            workflow.upsert_search_attributes(
-                [CLOSURE_STAGE.value_set(Stage.DELETED.value), CLOSURE_OUTCOME.value_set(Stage.DELETED.value)]
-            )
+        workflow.upsert_search_attributes(
+            [CLOSURE_STAGE.value_set(Stage.DELETED.value), CLOSURE_OUTCOME.value_set(Stage.DELETED.value)]
+        )
         return SubaccountResult(account_id=step.account_id)
 
     async def _delete(self, step: SubaccountStep) -> None:
@@ -55,8 +54,6 @@ class SubaccountDeletion:
             step.model_copy(update={"details": erased.evidence(closure_id)}),
             summary="Record: data erased",
         )
-        if not step.closes:
-            return
         retained = tuple(store.store_id for store in erased.retained)
         await attempt_quickly(
             SubaccountActivities.finish_subaccount_deletion,

@@ -45,9 +45,9 @@ def test_linked_files_exist(link: str) -> None:
 
 
 def test_every_rule_names_tests_that_exist() -> None:
-    """A1 to A27, each once; `path::name` is a test that is there."""
-    rows = re.findall(r"^\| (A\d+) \|.*$", README, re.MULTILINE)
-    assert rows == [f"A{number}" for number in range(1, 28)]
-    for path, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", README):
+    """A1 to A27 and T1 to T12, each once; `path::name` is a test that is there."""
+    rows = re.findall(r"^\| ([AT]\d+) \|.*$", README, re.MULTILINE)
+    assert rows == [*(f"A{number}" for number in range(1, 28)), *(f"T{number}" for number in range(1, 13))]
+    for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", README):
         text = (PROJECT / path).read_text(encoding="utf-8")
         assert f"def {name}(" in text, f"{path}::{name}"

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
@@ -11,6 +12,7 @@ from closure.lifecycle import Outcome, Stage
 from closure.messages import RenounceRequest, StatusDocument
 from connectors.embedded.ledger import MovementReason
 from tests.workflows.house import Closing, House
+from tests.workflows.twilio import WORDS, twilio_account
 
 PATIENCE = timedelta(seconds=60)
 """A struck closure waits for time-outs, among others that do."""
@@ -26,6 +28,17 @@ _BEYOND = timedelta(seconds=30)
 Step = Callable[[], Coroutine[None, None, None]]
 
 
+async def _open_with_subaccount(house: House, account: Mapping[str, object]) -> Closing:
+    account_id = f"acct-{uuid4().hex[:10]}"
+    stores = [{"id": "usage", "store": "usage-history", "objects": 3}]
+    owned = {"id": f"{account_id}-sub", "balance": {"cash": "7.00"}, "data": stores}
+    return await twilio_account(house, id=account_id, subaccounts=[owned], **account)
+
+
+async def _open_alone(house: House, account: Mapping[str, object]) -> Closing:
+    return await house.account(**account)
+
+
 @dataclass(frozen=True)
 class Scene:
     """One story. `uncalled` are the port methods that it has no use for."""
@@ -39,9 +52,16 @@ class Scene:
     uncalled: frozenset[str]
     strikes_ports: bool = True
     """Whether every port method is struck, or only what the seed draws."""
+    told: Sequence[str] = ()
+    """What the customer reads; by default the outcome alone."""
+    opens: Callable[[House, Mapping[str, object]], Awaitable[Closing]] = _open_alone
 
     async def open(self, house: House) -> Closing:
-        return await house.account(**self.account)
+        return await self.opens(house, self.account)
+
+    @property
+    def templates(self) -> Sequence[str]:
+        return self.told or (f"closure_{self.outcome.value}",)
 
 
 class Customer:
@@ -130,7 +150,19 @@ def _account(cash: str) -> dict[str, object]:
     }
 
 
-_NEVER = frozenset({"directory.has_channel"})
+async def refund_and_delete(closing: Closing) -> None:
+    """Under the other procedure, with a subaccount and balances that go back, to the retention's end."""
+    proof_id = await closing.prove()
+    await insist(lambda: closing.close(proof_id=proof_id, acknowledgements=WORDS))
+    plan_hash = (await closing.status()).plan_hash
+    await insist(lambda: closing.confirm(plan_hash=plan_hash, update_id="confirm"))
+    retained = await closing.until(Stage.RETAINED, within=PATIENCE)
+    assert retained.delete_after is not None
+    await closing.fast_forward_to(retained.delete_after + _BEYOND)
+
+
+_NEVER = frozenset({"directory.verify_password", "directory.verify_totp"})
+_NO_REFUND = frozenset({"refunds.payments", "refunds.attempts", "refunds.order"})
 _NEVER_RESTORED = frozenset(
     {"access.delete_bindings", "access.close", "data_stores.erase", "data_stores.remaining_objects"}
 )
@@ -146,7 +178,7 @@ SCENES = {
             carry=delete,
             outcome=Outcome.DELETED,
             movements=_PROMO_AND_DEBT,
-            uncalled=_NEVER | {"access.reopen"},
+            uncalled=_NEVER | _NO_REFUND | {"access.reopen"},
         ),
         Scene(
             name="restored",
@@ -154,7 +186,7 @@ SCENES = {
             carry=restore,
             outcome=Outcome.RESTORED,
             movements=_PROMO_AND_DEBT,
-            uncalled=_NEVER | _NEVER_RESTORED,
+            uncalled=_NEVER | _NO_REFUND | _NEVER_RESTORED,
         ),
         Scene(
             name="deleted-with-balance",
@@ -162,8 +194,24 @@ SCENES = {
             carry=delete,
             outcome=Outcome.DELETED,
             movements=_PROMO_AND_CASH,
-            uncalled=_NEVER | {"access.reopen", "billing.void_debt"},
+            uncalled=_NEVER | _NO_REFUND | {"access.reopen", "billing.void_debt"},
             strikes_ports=False,
+        ),
+        Scene(
+            name="refunded",
+            account=_account("200.00"),
+            carry=refund_and_delete,
+            outcome=Outcome.DELETED,
+            movements=((MovementReason.FORFEIT_PROMO, 1500), (MovementReason.REFUND_ORDERED, 20_000)),
+            uncalled=_NEVER
+            | {
+                "access.reopen",
+                "access.create_service_role",
+                "access.delete_service_role",
+                "billing.void_debt",
+            },
+            told=("account_closed", "refund_started", "refund_settled", "closure_deleted"),
+            opens=_open_with_subaccount,
         ),
     )
 }

@@ -63,13 +63,19 @@ def test_an_undisturbed_closure_does_everything_once(
     after = undisturbed_scenes[scene.name].aftermath
     assert after.outcome is scene.outcome
     assert set(after.effects.values()) == {1}
-    own = {MovementReason.FORFEIT_CASH, MovementReason.FORFEIT_PROMO, MovementReason.VOID_DEBT}
+    own = {
+        MovementReason.FORFEIT_CASH,
+        MovementReason.FORFEIT_PROMO,
+        MovementReason.VOID_DEBT,
+        MovementReason.REFUND_ORDERED,
+    }
     movements = Counter(
         {movement: count for movement, count in after.movements.items() if movement[0] in own}
     )
     assert movements == Counter(scene.movements)
-    template = f"closure_{scene.outcome.value}"
-    assert after.messages == Counter((template, channel.value, "u-1") for channel in Channel)
+    assert after.messages == Counter(
+        (template, channel.value, "u-1") for template in scene.templates for channel in Channel
+    )
     if scene.outcome is Outcome.DELETED:
         assert set(after.things.values()) == {0}
 

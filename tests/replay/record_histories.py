@@ -1,4 +1,4 @@
-"""Records a history of every shape anew: ``python -m tests.replay.record_histories``.
+"""Records a history of every shape anew: ``python -m tests.replay.record_histories [SHAPE...]``.
 
 Run it by hand when the workflow code runs otherwise than before. Histories of a release are kept for as long
 as its closures may be running: move them into a folder of that release's name first.
@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowHistory
@@ -20,17 +21,23 @@ from tests.fakes.platform import Weather
 from tests.faults.around import AroundActivities
 from tests.faults.hurry import with_worker_interceptors
 from tests.replay.recorded import HISTORIES, anonymous_json
-from tests.replay.shapes import SHAPES, Shape
+from tests.replay.shapes import SHAPES, Shape, open_account
 from tests.workflows.house import Closing, HouseBuilder, prepare_template
 
 PROJECT = Path(__file__).resolve().parents[2]
 EVENTS_PER_RUN = 60
 
 
-async def record_all(folder: Path) -> None:
+async def record_all(folder: Path, names: Sequence[str] = ()) -> None:
+    """All shapes, or only those named; the other histories stay then."""
     HISTORIES.mkdir(exist_ok=True)
+    shapes = [shape for shape in SHAPES if not names or shape.name in names]
+    unknown = set(names) - {shape.name for shape in shapes}
+    if unknown:
+        raise SystemExit(f"no shape is named {', '.join(sorted(unknown))}")
     for old in HISTORIES.glob("*.json"):
-        old.unlink()
+        if not names or old.stem.partition("-run-")[0] in names:
+            old.unlink()
     template = await prepare_template(folder / "template.db")
     for is_continued in (False, True):
         if is_continued:
@@ -41,7 +48,7 @@ async def record_all(folder: Path) -> None:
         try:
             client = await Client.connect(server.address, data_converter=build_data_converter())
             houses = HouseBuilder(client, load_policies(PROJECT / "policies"), template, folder)
-            for shape in SHAPES:
+            for shape in shapes:
                 if shape.is_continued is is_continued:
                     await record(houses, client, shape)
         finally:
@@ -54,7 +61,7 @@ async def record(houses: HouseBuilder, client: Client, shape: Shape) -> None:
         client=with_worker_interceptors(client, AroundActivities(shape.around_activities)),
         platforms=weather.over,
     ) as house:
-        closing = await house.account(id=f"recorded-{shape.name}", **shape.account)
+        closing = await open_account(house, shape)
         await shape.drive(closing, weather)
         histories = await runs(closing)
     for number, history in enumerate(histories, start=1):
@@ -80,7 +87,7 @@ async def runs(closing: Closing) -> list[WorkflowHistory]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="closure-histories-") as temporary:
-        asyncio.run(record_all(Path(temporary)))
+        asyncio.run(record_all(Path(temporary), sys.argv[1:]))
     sys.stdout.flush()
     # The SDK's threads may abort a process that ends normally.
     os._exit(0)

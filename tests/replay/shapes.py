@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from closure.errors import RefusalType
-from closure.lifecycle import Outcome, Stage
+from closure.lifecycle import Mode, Outcome, Stage
 from connectors.embedded import tables
+from connectors.embedded.refunds import play_answer
+from connectors.embedded.tables import RefundAnswer
 from database.engine import DatabaseUnreachable
 from records.entries import EventType
 from tests.fakes.platform import Weather
 from tests.faults.around import Act, Call
-from tests.workflows.house import Closing, refusal
+from tests.workflows.house import Closing, House, refusal
+from tests.workflows.twilio import WORDS, twilio_account
 
 _BEYOND = timedelta(seconds=30)
 """Fast-forwards end well after the timer that they are for."""
@@ -36,6 +39,8 @@ class Shape:
     around_activities: Activity = _undisturbed
     is_continued: bool = False
     """Recorded on a server that asks for continue-as-new after a few events."""
+    subaccounts: int | None = None
+    """How many, of an account under Twilio's procedure; None for the other procedure."""
 
 
 async def _delete(closing: Closing, weather: Weather) -> None:
@@ -153,6 +158,67 @@ async def _end_silence(closing: Closing, outcome: Outcome) -> None:
     assert (await closing.outcome()).outcome is outcome
 
 
+async def _refund_and_delete(closing: Closing, weather: Weather) -> None:
+    """With subaccounts, one of which is held up for a while, and a refund that settles in its time."""
+    await closing.retained(acknowledgements=WORDS)
+    await closing.until_event(EventType.REFUND_STARTED)
+    await closing.handle.signal("recheck")
+    weather.unreadable.add("data_stores")
+    await closing.end_of_retention()
+    await closing.until_event(EventType.SUBACCOUNTS_HELD_UP)
+    weather.unreadable.clear()
+    await closing.fast_forward(timedelta(hours=2))
+    assert (await closing.outcome()).outcome is Outcome.DELETED
+
+
+async def _refund_late(closing: Closing, weather: Weather) -> None:
+    """Can't be asked for, partly settled, late beyond the deletion, settled."""
+    weather.unreadable.add("refunds")
+    await closing.retained(acknowledgements=WORDS)
+    await closing.fast_forward(timedelta(hours=13))
+    weather.unreadable.clear()
+    await play_answer(closing.house.engine, closing.account_id, RefundAnswer.PARTIAL)
+    await closing.handle.signal("recheck")
+    await closing.until_event(EventType.REFUND_PARTLY_SETTLED)
+    await closing.end_of_retention()
+    await closing.until_event(EventType.REFUND_LATE)
+    await closing.until_event(EventType.DATA_ERASED)
+    await play_answer(closing.house.engine, closing.account_id, RefundAnswer.SETTLED)
+    await closing.handle.signal("recheck")
+    assert (await closing.outcome()).outcome is Outcome.DELETED
+
+
+async def _refund_failed(closing: Closing, weather: Weather) -> None:
+    await closing.retained(acknowledgements=WORDS)
+    await play_answer(closing.house.engine, closing.account_id, RefundAnswer.FAILED)
+    await closing.handle.signal("recheck")
+    await closing.until_event(EventType.REFUND_FAILED)
+
+
+async def _sleep(closing: Closing, weather: Weather) -> None:
+    await closing.close(mode=Mode.KEEP_DATA)
+    await closing.confirm("")
+    assert (await closing.outcome()).outcome is Outcome.DORMANT
+
+
+async def _refuse_invoiced(closing: Closing, weather: Weather) -> None:
+    assert (await refusal(closing.close())).type == RefusalType.ACCOUNT_KIND_REFUSED
+    await closing.outcome()
+
+
+async def open_account(house: House, shape: "Shape") -> Closing:
+    """The account that the shape is of; its subaccounts carry its name."""
+    account_id = f"recorded-{shape.name}"
+    if shape.subaccounts is None:
+        return await house.account(id=account_id, **shape.account)
+    stores = [{"id": "usage", "store": "usage-history", "objects": 3}]
+    owned = [
+        {"id": f"{account_id}-{number}", "data": stores, "balance": {"cash": "2.00"}}
+        for number in range(shape.subaccounts)
+    ]
+    return await twilio_account(house, id=account_id, subaccounts=owned, **shape.account)
+
+
 _FULL: Mapping[str, object] = {
     "balance": {"cash": "200.00", "promo": "15.00"},
     "resources": [
@@ -188,5 +254,10 @@ SHAPES = (
     Shape("final-check-waiting", _wait_at_the_final_check),
     Shape("confirm-refused-for-drift", _drift),
     Shape("without-local-activities", _delete_simply, _FULL, around_activities=_lose_three_times),
+    Shape("twilio-deleted-with-subaccounts-and-refund", _refund_and_delete, _FULL, subaccounts=3),
+    Shape("twilio-refund-late", _refund_late, _FULL, subaccounts=1),
+    Shape("twilio-refund-failed", _refund_failed, _FULL, subaccounts=0),
+    Shape("twilio-dormant", _sleep, _FULL, subaccounts=1),
+    Shape("twilio-refused-invoiced", _refuse_invoiced, {"kind": "invoiced"}, subaccounts=0),
     Shape("continued-as-new", _continue, _FULL, is_continued=True),
 )

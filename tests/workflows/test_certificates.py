@@ -1,7 +1,8 @@
 """What a certificate says is what happened, to the account and its subaccounts, whatever the outcome was."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -25,10 +26,12 @@ from connectors.embedded.loading import load_accounts
 from database.engine import transaction
 from keys.signing import load_signer
 from keys.verify import verify
+from records.anchors import AnchorFile
 from records.certificates import CertificateRecords, KeptCertificate
 from records.entries import EventType
 from records.identity import IdentityRecords
 from tests.workflows.house import Closing, House, HouseBuilder, eventually
+from worker import build_worker
 
 MOMENT = timedelta(seconds=30)
 PERSONAL = ("example", "+15550100", "u-1", "moving", "oss-jane-doe", "jane")
@@ -299,29 +302,48 @@ async def test_t6_a_dormant_account_gets_one_that_claims_no_deletion(house: Hous
 # Once, and never skipped.
 
 
-async def test_a_key_that_can_not_be_used_is_shown_and_waited_for(house: House) -> None:
-    closing = await house.account()
+@asynccontextmanager
+async def worker_without_key(house: House) -> AsyncIterator[None]:
+    """A worker that can anchor, under another key, but whose key for certificates can't be used."""
     house.signing_key_file.write_text("no key", encoding="ascii")
-    await closing.silent()
-    silent_until = (await closing.status()).silent_until
-    assert silent_until is not None
-    await closing.fast_forward_to(silent_until + MOMENT)
-    await closing.until(Stage.DELETED)
+    anchors = AnchorFile(house.anchor_file, house.database.with_suffix(".anchors.pem"))
+    async with build_worker(
+        house.client,
+        house.engine,
+        dict(house.policies),
+        house.task_queue,
+        signing_key_file=house.signing_key_file,
+        anchors=anchors,
+        platform=house.platform,
+    ):
+        yield
 
-    async def failure() -> str:
-        description = await closing.handle.describe()
-        pending = description.raw_description.pending_activities
-        waiting = [
-            each for each in pending if each.state != PendingActivityState.PENDING_ACTIVITY_STATE_UNSPECIFIED
-        ]
-        return waiting[0].last_failure.message if waiting else ""
 
-    said = await eventually(failure, bool, "the failure in the pending activity")
-    assert "no unencrypted PEM private key" in said
-    assert await CertificateRecords(house.engine).get(closing.closure_id) is None
-    house.signing_key_file.unlink()
-    await closing.outcome()
-    await certificate(house, closing.closure_id)
+async def test_a_key_that_can_not_be_used_is_shown_and_waited_for(houses: HouseBuilder) -> None:
+    async with houses.open(with_worker=False) as house, worker_without_key(house):
+        closing = await house.account()
+        await closing.silent()
+        silent_until = (await closing.status()).silent_until
+        assert silent_until is not None
+        await closing.fast_forward_to(silent_until + MOMENT)
+        await closing.until(Stage.DELETED)
+
+        async def failure() -> str:
+            description = await closing.handle.describe()
+            pending = description.raw_description.pending_activities
+            waiting = [
+                each
+                for each in pending
+                if each.state != PendingActivityState.PENDING_ACTIVITY_STATE_UNSPECIFIED
+            ]
+            return waiting[0].last_failure.message if waiting else ""
+
+        said = await eventually(failure, bool, "the failure in the pending activity")
+        assert "no unencrypted PEM private key" in said
+        assert await CertificateRecords(house.engine).get(closing.closure_id) is None
+        house.signing_key_file.unlink()
+        await closing.outcome()
+        await certificate(house, closing.closure_id)
 
 
 async def test_it_is_issued_once_and_asked_again_it_is_the_same_to_the_byte(house: House) -> None:

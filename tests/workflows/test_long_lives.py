@@ -11,12 +11,15 @@ from closure.errors import RefusalType
 from closure.lifecycle import Outcome, Stage
 from closure.messages import CloseRequest
 from connectors.embedded import tables
+from connectors.embedded.refunds import play_answer
+from connectors.embedded.tables import RefundAnswer
 from deploy import server_config
 from deploy.temporal_server import start_local_server, stop_local_server
 from keys.data_converter import build_data_converter
 from records.entries import EventType
 from tests.fakes.platform import Weather
 from tests.workflows.house import BEYOND, HouseBuilder, refusal, running_worker
+from tests.workflows.twilio import WORDS, turns, twilio_account
 from workflows.search_attributes import CLOSURE_DEADLINE
 
 EVENTS_PER_RUN = 60
@@ -152,3 +155,64 @@ async def test_no_recheck_is_lost_when_the_run_continues(
             await closing.until(
                 lambda document, marker=marker: document.survey_number > marker  # type: ignore[misc]
             )
+
+
+async def test_a_refund_that_is_late_continues_as_new_in_retained_and_deleting_and_forgets_nothing(
+    houses: HouseBuilder, forgetful_client: Client
+) -> None:
+    weather = Weather()
+    async with houses.open(client=forgetful_client, platforms=weather.over) as house:
+        stores = [{"id": "usage", "store": "usage-history", "objects": 3}]
+        closing = await twilio_account(
+            house,
+            balance={"cash": "10.00"},
+            data=stores,
+            subaccounts=[{"id": f"long-{number}", "data": stores} for number in range(3)],
+        )
+        await play_answer(house.engine, closing.account_id, RefundAnswer.PARTIAL)
+        await closing.retained(acknowledgements=WORDS)
+        await closing.until_event(EventType.REFUND_PARTLY_SETTLED)
+        first = await closing.status()
+        await closing.fast_forward(timedelta(days=8) + BEYOND)
+        middle = await closing.status()
+        assert middle.stage is Stage.RETAINED
+        assert middle.run_id != first.run_id
+        assert (middle.refund, middle.delete_after) == (first.refund, first.delete_after)
+
+        weather.unreadable.add("data_stores")
+        await closing.end_of_retention()
+        await closing.until_event(EventType.SUBACCOUNTS_HELD_UP)
+        weather.unreadable.clear()
+        await closing.fast_forward(timedelta(hours=2))
+        await closing.until_event(EventType.DATA_ERASED)
+        deleting = await closing.status()
+        await closing.fast_forward(timedelta(days=8))
+        waiting = await closing.status()
+        assert waiting.stage is Stage.DELETING
+        assert waiting.run_id != deleting.run_id
+
+        await play_answer(house.engine, closing.account_id, RefundAnswer.SETTLED)
+        await closing.handle.signal("recheck")
+        assert (await closing.outcome()).outcome is Outcome.DELETED
+        types = await closing.event_types()
+        for once in (
+            EventType.RETENTION_BEGAN,
+            EventType.REFUND_STARTED,
+            EventType.REFUND_PARTLY_SETTLED,
+            EventType.REFUND_LATE,
+            EventType.REFUND_SETTLED,
+            EventType.SUBACCOUNTS_HELD_UP,
+            EventType.DELETION_BEGAN,
+            EventType.DATA_ERASED,
+        ):
+            assert types.count(once) == 1, once
+        assert await turns(closing) == [
+            "account_closed",
+            "refund_started",
+            "refund_late",
+            "refund_settled",
+            "closure_deleted",
+        ]
+        trail = await house.records.trail(closing.closure_id)
+        assert trail is not None
+        assert trail.fault is None

@@ -220,7 +220,8 @@ async def test_t10_late_is_told_once_followed_for_weeks_and_only_then_deleted(
         await closing.until(Stage.DELETING)
         for each in (closing, sub):
             assert await each.rows(tables.data_stores) == []  # T5: on time
-            assert await each.access() is Access.STOPPED  # and reachable for the money
+        assert await closing.access() is Access.STOPPED  # its owner is still to be told
+        assert await sub.access() is Access.CLOSED
         await closing.fast_forward(timedelta(days=14))
         waiting = await closing.status()
         assert (waiting.stage, waiting.outcome) == (Stage.DELETING, None)
