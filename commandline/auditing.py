@@ -125,7 +125,8 @@ def _anchors_text(anchors: AnchorVerdict) -> RenderableType:
 def _events_table(events: Iterable[ReadEvent]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("#", "time", "event", "stage", "actor", "details", "hash"):
-        table.add_column(name, overflow="fold", no_wrap=name in ("#", "time", "hash"))
+        width = 12 if name == "hash" else None
+        table.add_column(name, overflow="fold", no_wrap=name in ("#", "time", "hash"), min_width=width)
     for event in events:
         stage = f"→ {event.stage_to.value}" if event.stage_to else ""
         details = ", ".join(f"{name}: {_short(value)}" for name, value in event.details.items())
