@@ -42,7 +42,7 @@ EVENTS_OF_A_WAIT = 5
 
 @dataclass(frozen=True)
 class Measured:
-    """Wall seconds of one closure's parts, and its history's events when it is silent, the wait's own aside."""
+    """Wall seconds of one closure's parts, and its history's events when silent, the wait's own aside."""
 
     close: float
     confirm: float

@@ -1,14 +1,20 @@
 """One real local Temporal server for the whole test run, started when the first test asks for it."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 from temporalio.client import Client
 
 from deploy.temporal_server import RunningServer, start_local_server, stop_local_server
 from keys.data_converter import build_data_converter
+
+# By hand each run draws other examples; a build that is judged draws the same ones again.
+settings.register_profile("drawn", deadline=None, print_blob=True, derandomize="CI" in os.environ)
+settings.load_profile("drawn")
 
 
 @pytest.fixture(scope="session")
