@@ -174,16 +174,9 @@ class ClosureAftermath(ClosureRun):
         if self._refund_is_open() and self._state.next_refund_look is not None:
             until = min(until, self._state.next_refund_look)
         remaining = until - workflow.now()
-        if remaining <= timedelta():
-            return
-        try:
-            await workflow.wait_condition(
-                lambda: self._recheck_requested, timeout=remaining, timeout_summary=summary
-            )
-        except TimeoutError:
-            return
-        self._recheck_requested = False
-        self._update({"next_refund_look": workflow.now()})
+        if remaining > timedelta() and await self._recheck_within(remaining, summary):
+            self._recheck_requested = False
+            self._update({"next_refund_look": workflow.now()})
 
     # The refund.
 

@@ -37,11 +37,20 @@ def _retries(final: list[str]) -> RetryPolicy:
     )
 
 
-def _quick_retries(final: list[str]) -> RetryPolicy:
-    return RetryPolicy(
-        initial_interval=timedelta(milliseconds=100),
-        maximum_attempts=_A_FEW,
-        non_retryable_error_types=final,
+async def _locally(
+    activity: Activity[Input, Result], argument: Input, final: list[str], *, summary: str
+) -> Result:
+    """A few tries in quick succession within one workflow task."""
+    return await workflow.execute_local_activity_method(
+        activity,
+        argument,
+        start_to_close_timeout=_LOCAL,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(milliseconds=100),
+            maximum_attempts=_A_FEW,
+            non_retryable_error_types=final,
+        ),
+        summary=summary,
     )
 
 
@@ -128,13 +137,7 @@ async def attempt_quickly(activity: Activity[Input, Result], argument: Input, *,
         ActivityError: all tries failed, or a rule refused.
     """
     try:
-        return await workflow.execute_local_activity_method(
-            activity,
-            argument,
-            start_to_close_timeout=_LOCAL,
-            retry_policy=_quick_retries(_DECIDING),
-            summary=summary,
-        )
+        return await _locally(activity, argument, _DECIDING, summary=summary)
     except ActivityError as error:
         if refusal_type(error) is not None:
             raise
@@ -147,13 +150,7 @@ async def quickly(activity: Activity[Input, Result], argument: Input, *, summary
     Retried through an outage, a local activity fills the history with markers; a normal one waits quietly.
     """
     try:
-        return await workflow.execute_local_activity_method(
-            activity,
-            argument,
-            start_to_close_timeout=_LOCAL,
-            retry_policy=_quick_retries(_FINAL),
-            summary=summary,
-        )
+        return await _locally(activity, argument, _FINAL, summary=summary)
     except FailureError as error:
         if refusal_type(error) in (RefusalType.STALE_RUN, RefusalType.LEGAL_HOLD):
             raise _refusal_of(error) from error
@@ -168,13 +165,7 @@ async def decide_quickly(activity: Activity[Input, Result], argument: Input, *, 
         ApplicationError: the refusal, ready to leave an update handler.
     """
     try:
-        return await workflow.execute_local_activity_method(
-            activity,
-            argument,
-            start_to_close_timeout=_LOCAL,
-            retry_policy=_quick_retries(_DECIDING),
-            summary=summary,
-        )
+        return await _locally(activity, argument, _DECIDING, summary=summary)
     except FailureError as error:
         if refusal_type(error) is not None:
             raise _refusal_of(error) from error

@@ -263,14 +263,7 @@ class ClosureRun(ClosureState):
             await self._note(EventType.LEGAL_HOLD, {})
             self._show()
         self._recheck_requested = False
-        try:
-            await workflow.wait_condition(
-                lambda: self._recheck_requested,
-                timeout=_HELD_FOR,
-                timeout_summary="Is the legal hold lifted?",
-            )
-        except TimeoutError:
-            return
+        await self._recheck_within(_HELD_FOR, "Is the legal hold lifted?")
 
     async def _billing_verdict(self) -> BillingVerdict:
         assert self._state.access_stopped_at is not None, "access was never stopped"
@@ -294,14 +287,18 @@ class ClosureRun(ClosureState):
         self._show()
         self._continue_as_new_if_suggested()
         final_check = self._state.policy.final_check
+        interval = final_check.retry_interval if final_check else _LOOK_AGAIN
+        await self._recheck_within(interval, f"Look again: {reason}")
+
+    async def _recheck_within(self, patience: timedelta, summary: str) -> bool:
+        """Waits for somebody's recheck; False when nobody asked in time. The request itself stays."""
         try:
             await workflow.wait_condition(
-                lambda: self._recheck_requested,
-                timeout=final_check.retry_interval if final_check else _LOOK_AGAIN,
-                timeout_summary=f"Look again: {reason}",
+                lambda: self._recheck_requested, timeout=patience, timeout_summary=summary
             )
         except TimeoutError:
-            return
+            return False
+        return True
 
     async def _sleep_until(self, moment: datetime, summary: str) -> None:
         remaining = moment - workflow.now()
