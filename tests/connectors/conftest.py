@@ -5,17 +5,28 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from connectors.embedded import MIGRATIONS, EmbeddedPlatform
-from database import create_engine, prepare
-from tests.postgresql import database_url, postgresql_cluster
+from connectors.embedded import EmbeddedPlatform
+from database import create_engine
+from tests.databases import (
+    database_url,
+    postgresql_cluster,
+    postgresql_template,
+    prepared_database_url,
+    template_database,
+)
 
-__all__ = ["database_url", "postgresql_cluster"]
+__all__ = [
+    "database_url",
+    "postgresql_cluster",
+    "postgresql_template",
+    "prepared_database_url",
+    "template_database",
+]
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    await prepare(engine, MIGRATIONS)
+async def engine(prepared_database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(prepared_database_url)
     yield engine
     await engine.dispose()
 

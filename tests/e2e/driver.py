@@ -12,6 +12,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tests.forked import run_script
+
 PROJECT = Path(__file__).resolve().parents[2]
 TASK_QUEUE = "account-closure-e2e"
 """Others test on the same server."""
@@ -100,17 +102,15 @@ class Installation:
         return finished.error_type
 
     def _run(self, script: str, words: tuple[str, ...], stdin: str, settings: Mapping[str, str]) -> Finished:
-        finished = subprocess.run(
-            [sys.executable, str(PROJECT / script), *words],
-            cwd=self.folder,
-            env=self.environment(**settings),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=COMMAND_SECONDS,
+        ended = run_script(
+            script,
+            words,
+            folder=self.folder,
+            environment=self.environment(**settings),
+            stdin=stdin,
+            seconds=COMMAND_SECONDS,
         )
-        return Finished((script, *words), finished.returncode, finished.stdout, finished.stderr)
+        return Finished((script, *words), *ended)
 
     # What customers do, in a few words.
 

@@ -1,20 +1,17 @@
-"""Worker processes of a house: the real `worker.py`, struck where a test says.
-
-They are forked from one process that has imported the program already: a start costs milliseconds.
-"""
+"""Worker processes of a house: the real `worker.py`, struck where a test says."""
 
 import asyncio
-import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from tests.faults.fault_points import FaultPoint
 from tests.faults.stricken_worker import BLOW, JOURNAL, POINT, work
+from tests.forked import forking, take_over
 from tests.workflows.house import House, database_url
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -52,7 +49,11 @@ async def worker_process(
 ) -> AsyncIterator[WorkerProcess]:
     """Starts one, to be struck at `point`; afterwards it is killed if it still runs."""
     log = house.database.with_suffix(".log")
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("CLOSURE_", "TEMPORAL_"))
+    }
     environment = {
+        **inherited,
         "TEMPORAL_CONFIG_FILE": os.devnull,
         "TEMPORAL_ADDRESS": house.client.service_client.config.target_host,
         "TEMPORAL_NAMESPACE": house.client.namespace,
@@ -65,7 +66,7 @@ async def worker_process(
         **({POINT: str(point), BLOW: blow.name} if point else {}),
         **({JOURNAL: str(journal)} if journal else {}),
     }
-    process = _context().Process(target=_work, args=(environment, log), daemon=True)
+    process = forking().Process(target=_work, args=(environment, log), daemon=True)
     await asyncio.to_thread(process.start)
     worker = WorkerProcess(process, log)
     try:
@@ -75,20 +76,9 @@ async def worker_process(
         await worker.ended()
 
 
-def _context() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.stricken_worker"])
-    return context
-
-
 def _work(environment: Mapping[str, str], log: Path) -> None:
     """In the new process."""
-    for name in [name for name in os.environ if name.startswith(("CLOSURE_", "TEMPORAL_"))]:
-        del os.environ[name]
-    os.environ.update(environment)
-    with log.open("ab") as output:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-            os.dup2(output.fileno(), stream.fileno())
+    log.touch()
+    take_over(environment, (os.devnull, str(log), str(log)))
     sys.argv = ["worker.py"]
     work()

@@ -146,7 +146,7 @@ async def test_a_database_that_is_locked_for_a_while_is_waited_for(hurried_house
             other.execute("ROLLBACK")
         assert (await confirming).stage is Stage.ENTERING
         assert (await account.event_types()).count(EventType.CONFIRMED) == 1
-        assert await account.failed_tasks() == 0
+        assert await account.failed_tasks() == []
 
 
 async def _all(steps: list[Step]) -> None:

@@ -32,16 +32,16 @@ def port_methods() -> Iterator[str]:
 
 
 def chosen() -> Iterator[object]:
-    for scene in SCENES.values():
-        choices = [
-            Choice(moment, name)
-            for name in port_methods()
-            if name not in scene.uncalled and scene.strikes_ports
-            for moment in (Moment.BEFORE, Moment.AFTER)
-        ]
-        choices += [Choice(draw=number) for number in range(DRAWS)]
-        for choice in choices:
-            yield pytest.param(scene, choice, id=f"{scene.name}-{choice}")
+    """Every port method once before and once after it, in the scenes that use it by turns; then the draws."""
+    choices: dict[str, list[Choice]] = {name: [] for name in SCENES}
+    for number, method in enumerate(port_methods()):
+        users = [scene for scene in SCENES.values() if scene.strikes_ports and method not in scene.uncalled]
+        for turn, moment in enumerate((Moment.BEFORE, Moment.AFTER), start=number):
+            if users:
+                choices[users[turn % len(users)].name].append(Choice(moment, method))
+    for name, scene in SCENES.items():
+        for choice in (*choices[name], *(Choice(draw=number) for number in range(DRAWS))):
+            yield pytest.param(scene, choice, id=f"{name}-{choice}")
 
 
 @pytest.mark.parametrize(("scene", "choice"), list(chosen()))

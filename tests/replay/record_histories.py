@@ -17,12 +17,13 @@ from connectors.policy_files import load_policies
 from deploy import server_config
 from deploy.temporal_server import start_local_server, stop_local_server
 from keys.data_converter import build_data_converter
+from tests.databases import prepare_template
 from tests.fakes.platform import Weather
 from tests.faults.around import AroundActivities
 from tests.faults.hurry import with_worker_interceptors
 from tests.replay.recorded import HISTORIES, anonymous_json
 from tests.replay.shapes import SHAPES, Shape, open_account
-from tests.workflows.house import Closing, HouseBuilder, prepare_template
+from tests.workflows.house import Closing, HouseBuilder
 
 PROJECT = Path(__file__).resolve().parents[2]
 EVENTS_PER_RUN = 60

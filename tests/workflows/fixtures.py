@@ -11,7 +11,10 @@ from temporalio.client import Client
 
 from closure.policy import Policy
 from connectors import policy_files
-from tests.workflows.house import House, HouseBuilder, prepare_template
+from tests.databases import template_database
+from tests.workflows.house import House, HouseBuilder
+
+__all__ = ["house", "houses", "policies", "template_database"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,12 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 def policies() -> dict[str, Policy]:
     """The policies that ship with the program."""
     return policy_files.load_policies(ROOT / "policies")
-
-
-@pytest.fixture(scope="session")
-async def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with all tables and no rows, to be copied."""
-    return await prepare_template(tmp_path_factory.mktemp("template") / "accounts.db")
 
 
 @pytest.fixture

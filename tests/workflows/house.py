@@ -38,15 +38,12 @@ from closure.messages import (
 )
 from closure.model import WireModel
 from closure.policy import Policy
-from connectors.embedded import MIGRATIONS as PLATFORM_MIGRATIONS
 from connectors.embedded import EmbeddedPlatform, tables
 from database.engine import create_engine, reading, transaction
-from database.schema import prepare
 from deploy.fast_forward import closure_clock, fast_forward
 from records.anchors import AnchorFile
 from records.closures import ClosureRecords
 from records.entries import AuditEvent, EventType
-from records.schema import MIGRATIONS as RECORD_MIGRATIONS
 from records.tables import record_proofs
 from tests.workflows.accounts import load_account
 from worker import build_worker
@@ -346,11 +343,13 @@ class Closing:
     async def history(self) -> WorkflowHistory:
         return await self.handle.fetch_history()
 
-    async def failed_tasks(self) -> int:
-        """Workflow tasks that failed: a closure that is stuck has some."""
-        history = await self.history()
-        failed = HistoryEventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-        return sum(event.event_type == failed for event in history.events)
+    async def failed_tasks(self) -> list[str]:
+        """What the worker said of each workflow task that failed: a closure that is stuck has some."""
+        return [
+            f"{event.event_id}: {event.workflow_task_failed_event_attributes.failure.message}"
+            for event in (await self.history()).events
+            if event.event_type == HistoryEventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+        ]
 
     # The account, as the platform has it.
 
@@ -495,17 +494,6 @@ def database_url(database: Path) -> str:
     return f"sqlite+aiosqlite:///{database}"
 
 
-async def prepare_template(database: Path) -> Path:
-    """A file with all tables, complete without a journal beside it."""
-    engine = create_engine(database_url(database))
-    for migrations in (RECORD_MIGRATIONS, PLATFORM_MIGRATIONS):
-        await prepare(engine, migrations)
-    async with engine.connect() as connection:
-        await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    await engine.dispose()
-    return database
-
-
 def with_durations(policy: Policy, **changes: object) -> Policy:
     """The policy with other values; tests of policy changes only: all others run the real durations."""
     return policy.model_copy(update=changes)
@@ -525,7 +513,6 @@ __all__ = [
     "database_url",
     "eventually",
     "item_ids",
-    "prepare_template",
     "refusal",
     "replace",
     "running_worker",

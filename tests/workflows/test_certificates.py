@@ -139,7 +139,7 @@ async def test_a22_the_certificate_of_a_deleted_account_tells_what_became_of_it(
     assert says.stopped_at - says.confirmed_at < timedelta(minutes=1)
     assert says.ended_at <= says.issued_at < says.ended_at + timedelta(minutes=1)
     assert (says.owed, says.owner, says.subaccounts) == ((), None, ())
-    assert await closing.failed_tasks() == 0
+    assert await closing.failed_tasks() == []
 
 
 async def test_a22_an_empty_account_has_a_certificate_that_claims_nothing(house: House) -> None:

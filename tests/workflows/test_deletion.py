@@ -130,7 +130,7 @@ async def test_a18_to_a25_an_account_goes_step_by_step_and_is_deleted_after_seve
         assert recorded.document == ended
         async with reading(house.engine) as connection:
             assert await sum_of_postings(connection) == 0
-        assert await closing.failed_tasks() == 0
+        assert await closing.failed_tasks() == []
 
     # A16: dependents before what they depend on. A19, A24: the messages, then the role, then the contacts.
     assert weather.journal == [

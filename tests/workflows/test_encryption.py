@@ -300,7 +300,7 @@ async def test_plain_and_damaged_signals_and_updates_never_stick_a_closure(
     with pytest.raises(UnknownKey, match="CLOSURE_PAYLOAD_KEYS_FILE"):
         await keyless.status()
     await closing.until(Stage.READY)
-    assert await closing.failed_tasks() == 0
+    assert await closing.failed_tasks() == []
     assert (await closing.withdraw()).outcome is Outcome.WITHDRAWN
 
 

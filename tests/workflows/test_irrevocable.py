@@ -103,7 +103,7 @@ async def test_a20_a_cancel_request_is_in_the_audit_and_changes_nothing(
         await closing.handle.cancel()
         assert await carry_on(closing, weather) is Outcome.DELETED
         assert await closing.access() is Access.CLOSED
-        assert await closing.failed_tasks() == 0
+        assert await closing.failed_tasks() == []
 
 
 async def test_a20_time_alone_moves_a_silent_closure_rechecks_do_not(houses: HouseBuilder) -> None:

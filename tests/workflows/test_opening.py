@@ -26,7 +26,7 @@ async def refused(closing: Closing, expected: RefusalType, **options: object) ->
     assert (await closing.events())[-1].details["type"] == expected.value
     described = await closing.handle.describe()
     assert described.search_attributes["ClosureOutcome"] == ["refused"]
-    assert await closing.failed_tasks() == 0
+    assert await closing.failed_tasks() == []
 
 
 async def test_a11_only_the_main_account_may_start(house: House) -> None:

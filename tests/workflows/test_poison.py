@@ -43,9 +43,9 @@ async def test_a_recheck_signal_of_any_content_never_sticks_the_closure(
             await closing.handle.signal("recheck", args=arguments)
         await closing.handle.signal("no-such-signal", {"x": 1})
         await closing.until(stage)
-        assert await closing.failed_tasks() == 0
+        assert await closing.failed_tasks() == []
         assert await carry_on(closing, weather) is Outcome.DELETED
-        assert await closing.failed_tasks() == 0
+        assert await closing.failed_tasks() == []
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ async def test_a23_a26_late_usage_restores_the_account_and_says_what_is_lost(hou
         for told in (closing.policy.restart_advice, "resources/vm", "balance"):
             assert told in str(mail["body"])
         assert (await closing.event_types())[-2:] == [EventType.FINAL_CHECK_FAILED, EventType.RESTORED]
-        assert await closing.failed_tasks() == 0
+        assert await closing.failed_tasks() == []
     assert weather.journal[-4:] == [
         "delete role",
         "reopen access",

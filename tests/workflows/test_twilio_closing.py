@@ -148,7 +148,7 @@ async def test_t5_data_goes_exactly_thirty_days_after_confirm_and_each_subaccoun
         EventType.DATA_ERASED,
         EventType.DELETED,
     ]
-    assert await closing.failed_tasks() == 0
+    assert await closing.failed_tasks() == []
 
 
 async def whole_chain(house: House, closure_id: str) -> list[EventType]:

@@ -21,6 +21,8 @@ from tests.workflows.house import BEYOND, Closing, House, HouseBuilder, eventual
 from tests.workflows.twilio import WORDS, money, of_house, retained, twilio_account
 
 MANY = 100
+OWN_EVENTS = 80
+"""The closure's own, from its opening to its end: about 60."""
 OWNER = [{"id": "u-1", "role": "owner", "email": "sub@example.com"}]
 
 
@@ -278,8 +280,9 @@ async def test_many_subaccounts_need_few_events_each(house: House) -> None:
     logging.getLogger(__name__).warning(
         "%d subaccounts: %d events, %.1f s to stop, %.1f s in all", MANY, events, stopped - began, seconds
     )
-    # 500 of them stay below the 4,096 events at which a run continues as new.
-    assert events < 8 * MANY
+    # Its start, its first task and its end are three events; at worst each of the last two wakes the closure on
+    # its own, for three more. So 500 take at most 4,500 of the 51,200 that a history may have.
+    assert events < 9 * MANY + OWN_EVENTS
     for name in names:
         assert await outcome_of(house, name) is Outcome.DELETED
-    assert await closing.failed_tasks() == 0
+    assert await closing.failed_tasks() == []

@@ -1,8 +1,8 @@
-"""A throw-away PostgreSQL server for tests, and fixtures that give each test an empty database.
+"""Databases for tests: SQLite files and a throw-away PostgreSQL server; each test has one of its own.
 
-`from tests.postgresql import database_url, postgresql_cluster` in a `conftest.py` gives both fixtures:
-`database_url` runs a test on SQLite and on PostgreSQL (skipped with the reason where there is none);
-`postgresql_url` is for tests of what only PostgreSQL has.
+A `conftest.py` imports the fixtures it needs. `database_url` runs a test on an empty SQLite and an empty
+PostgreSQL database (skipped with the reason where there is none), `prepared_database_url` on ones with all
+tables; `postgresql_url` is for tests of what only PostgreSQL has.
 """
 
 import os
@@ -23,6 +23,11 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from connectors.embedded import MIGRATIONS as PLATFORM
+from database import create_engine, prepare
+from database.engine import overwrite_journal
+from records.schema import MIGRATIONS as RECORD
+
 INSTALL_SECONDS = 300
 START_SECONDS = 30
 
@@ -42,12 +47,12 @@ class Cluster:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{self.user}@127.0.0.1:{self.port}/{database}"
 
-    def execute(self, statement: SQL, name: str) -> None:
-        """Runs a statement with one identifier, such as CREATE DATABASE."""
+    def execute(self, statement: SQL, *names: str) -> None:
+        """Runs a statement on identifiers, such as CREATE DATABASE."""
         with psycopg.connect(
             host="127.0.0.1", port=self.port, user=self.user, dbname="postgres", autocommit=True
         ) as connection:
-            connection.execute(statement.format(Identifier(name)))
+            connection.execute(statement.format(*map(Identifier, names)))
 
 
 @dataclass(frozen=True)
@@ -173,10 +178,54 @@ def _free_port() -> int:
         return port
 
 
+@dataclass
+class PostgresqlTemplate:
+    """A database with all tables and no rows, made when the first test needs a copy."""
+
+    name: str | None = None
+
+    async def on(self, cluster: Cluster) -> str:
+        """Its name."""
+        if self.name is None:
+            name = f"template_{uuid4().hex}"
+            cluster.execute(SQL("CREATE DATABASE {}"), name)
+            await _prepare(cluster.url(name))
+            self.name = name
+        return self.name
+
+
+async def prepare_template(file: Path) -> Path:
+    """A file with all tables, complete without a journal beside it."""
+    url = f"sqlite+aiosqlite:///{file}"
+    await _prepare(url)
+    engine = create_engine(url)
+    assert await overwrite_journal(engine)
+    await engine.dispose()
+    return file
+
+
+async def _prepare(url: str) -> None:
+    engine = create_engine(url)
+    for migrations in (RECORD, PLATFORM):
+        await prepare(engine, migrations)
+    await engine.dispose()
+
+
 @pytest.fixture(scope="session")
 def postgresql_cluster() -> Iterator[Cluster | Unavailable]:
     with start_postgresql() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+async def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with all tables and no rows, to be copied."""
+    return await prepare_template(tmp_path_factory.mktemp("template") / "accounts.db")
+
+
+@pytest.fixture(scope="session")
+def postgresql_template() -> PostgresqlTemplate:
+    return PostgresqlTemplate()
 
 
 @pytest.fixture(params=list(Backend))
@@ -185,22 +234,44 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
     if request.param is Backend.SQLITE:
         yield f"sqlite+aiosqlite:///{tmp_path}/accounts.db"
         return
-    with _empty_database(request.getfixturevalue("postgresql_cluster")) as url:
+    with _database(request.getfixturevalue("postgresql_cluster")) as url:
+        yield url
+
+
+@pytest.fixture(params=list(Backend))
+async def prepared_database_url(
+    request: pytest.FixtureRequest,
+    template_database: Path,
+    postgresql_template: PostgresqlTemplate,
+    tmp_path: Path,
+) -> AsyncIterator[str]:
+    """The URL of a database of this test's own with all tables and no rows."""
+    if request.param is Backend.SQLITE:
+        copy = shutil.copy(template_database, tmp_path / "accounts.db")
+        yield f"sqlite+aiosqlite:///{copy}"
+        return
+    cluster = _usable(request.getfixturevalue("postgresql_cluster"))
+    with _database(cluster, await postgresql_template.on(cluster)) as url:
         yield url
 
 
 @pytest.fixture
 def postgresql_url(postgresql_cluster: Cluster | Unavailable) -> Iterator[str]:
     """The URL of an empty PostgreSQL database of this test's own."""
-    with _empty_database(postgresql_cluster) as url:
+    with _database(postgresql_cluster) as url:
         yield url
 
 
-@contextmanager
-def _empty_database(cluster: Cluster | Unavailable) -> Iterator[str]:
+def _usable(cluster: Cluster | Unavailable) -> Cluster:
     if isinstance(cluster, Unavailable):
         pytest.skip(cluster.reason)
+    return cluster
+
+
+@contextmanager
+def _database(cluster: Cluster | Unavailable, template: str = "template1") -> Iterator[str]:
+    usable = _usable(cluster)
     name = f"test_{uuid4().hex}"
-    cluster.execute(SQL("CREATE DATABASE {}"), name)
-    yield cluster.url(name)
-    cluster.execute(SQL("DROP DATABASE {} WITH (FORCE)"), name)
+    usable.execute(SQL("CREATE DATABASE {} TEMPLATE {}"), name, template)
+    yield usable.url(name)
+    usable.execute(SQL("DROP DATABASE {} WITH (FORCE)"), name)
