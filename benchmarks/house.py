@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from pydantic import JsonValue
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
@@ -25,28 +26,48 @@ from keys.data_converter import build_data_converter
 from records.tables import record_proofs
 from settings import Settings
 
-PROVIDER = "alibaba-cloud"
 USER = "u-1"
 
 
 @dataclass(frozen=True)
+class Procedure:
+    """A policy, and what an account and a customer under it look like."""
+
+    policy: str
+    kind: str
+    role: str
+    method: IdentityMethod
+    acknowledgements: tuple[str, ...] = ()
+
+    def account(self, account_id: str, subaccounts: Sequence[str] = ()) -> dict[str, JsonValue]:
+        """One that nothing blocks, with one data store."""
+        return {
+            "id": account_id,
+            "provider": self.policy,
+            "kind": self.kind,
+            "currency": "USD",
+            "users": [{"id": USER, "role": self.role, "email": f"{account_id}@example.com"}],
+            "data": [{"id": "oss-1", "store": "object-storage", "objects": 10}],
+            "subaccounts": [*subaccounts],
+        }
+
+
+ALIBABA_CLOUD = Procedure("alibaba-cloud", "standard", "main", IdentityMethod.EMAIL_CODE)
+TWILIO = Procedure(
+    *("twilio", "upgraded", "owner", IdentityMethod.PASSWORD),
+    acknowledgements=("DELETE ALL ACCOUNT DATA AND SETTINGS",),
+)
+
+
+@dataclass(frozen=True)
 class House:
+    """The installation, as the customers of one procedure meet it."""
+
     client: Client
     engine: AsyncEngine
+    procedure: Procedure = ALIBABA_CLOUD
 
-    async def load(self, account_ids: Sequence[str]) -> None:
-        """Accounts that nothing blocks, with one data store each."""
-        accounts = [
-            {
-                "id": account_id,
-                "provider": PROVIDER,
-                "kind": "standard",
-                "currency": "USD",
-                "users": [{"id": USER, "role": "main", "email": f"{account_id}@example.com"}],
-                "data": [{"id": "oss-1", "store": "object-storage", "objects": 10}],
-            }
-            for account_id in account_ids
-        ]
+    async def load(self, accounts: Sequence[dict[str, JsonValue]]) -> None:
         text = json.dumps({"accounts": accounts})
         await load_accounts(self.engine, parse_account_file(text, "benchmark.json"), "benchmark.json")
 
@@ -59,28 +80,32 @@ class House:
                     proof_id=proof_id,
                     account_id=account_id,
                     user_id=USER,
-                    method=IdentityMethod.EMAIL_CODE.value,
+                    method=self.procedure.method.value,
                     created_at=datetime.now(UTC),
                 )
             )
         return proof_id
 
-    def handle(self, account_id: str) -> WorkflowHandle[object, StatusDocument | None]:
-        return self.client.get_workflow_handle(workflow_id(account_id), result_type=StatusDocument)
+    def handle(
+        self, account_id: str, run_id: str | None = None
+    ) -> WorkflowHandle[object, StatusDocument | None]:
+        """Of its latest run, unless one is named."""
+        workflow_id = self.workflow_id(account_id)
+        return self.client.get_workflow_handle(workflow_id, run_id=run_id, result_type=StatusDocument)
 
     async def close(self, account_id: str, proof_id: str) -> StatusDocument:
         """The customer's click, until the first checklist is there."""
-        closure_id = uuid4().hex
+        closure_id, policy = uuid4().hex, self.procedure.policy
         start: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
             "AccountClosure",
-            ClosureInput(closure_id=closure_id, account_id=account_id, provider=PROVIDER, policy=PROVIDER),
-            id=workflow_id(account_id),
+            ClosureInput(closure_id=closure_id, account_id=account_id, provider=policy, policy=policy),
+            id=self.workflow_id(account_id),
             task_queue=Settings().task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
         )
         document: StatusDocument = await self.client.execute_update_with_start_workflow(
             "close",
-            CloseRequest(actor=USER, proof_id=proof_id, agree=True),
+            self._request(proof_id),
             start_workflow_operation=start,
             id=f"{closure_id}/close",
             result_type=StatusDocument,
@@ -97,9 +122,13 @@ class House:
     async def status(self, account_id: str) -> StatusDocument:
         return StatusDocument.model_validate(await self.handle(account_id).query("status"))
 
+    def workflow_id(self, account_id: str) -> str:
+        return f"closure/{self.procedure.policy}/{account_id}"
 
-def workflow_id(account_id: str) -> str:
-    return f"closure/{PROVIDER}/{account_id}"
+    def _request(self, proof_id: str) -> CloseRequest:
+        return CloseRequest(
+            actor=USER, proof_id=proof_id, agree=True, acknowledgements=self.procedure.acknowledgements
+        )
 
 
 @asynccontextmanager

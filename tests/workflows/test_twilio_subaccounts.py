@@ -280,8 +280,8 @@ async def test_many_subaccounts_need_few_events_each(house: House) -> None:
     logging.getLogger(__name__).warning(
         "%d subaccounts: %d events, %.1f s to stop, %.1f s in all", MANY, events, stopped - began, seconds
     )
-    # Its start, its first task and its end are three events; at worst each of the last two wakes the closure on
-    # its own, for three more. So 500 take at most 4,500 of the 51,200 that a history may have.
+    # A child's start, first task and end are three events; at worst the last two wake the closure each on its
+    # own, for three more. So 500 take at most 4,500 of the 51,200 that a history may have.
     assert events < 9 * MANY + OWN_EVENTS
     for name in names:
         assert await outcome_of(house, name) is Outcome.DELETED
