@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,8 @@ from temporalio.client import Client
 
 from deploy.temporal_server import RunningServer, start_local_server, stop_local_server
 from keys.data_converter import build_data_converter
+
+TESTS = Path(__file__).resolve().parent
 
 # By hand each run draws other examples; a build that is judged draws the same ones again.
 settings.register_profile("drawn", deadline=None, print_blob=True, derandomize="CI" in os.environ)
@@ -32,6 +35,15 @@ async def client(temporal_server: RunningServer) -> Client:
         namespace=temporal_server.namespace,
         data_converter=build_data_converter(),
     )
+
+
+# Folders with the longest tests come first: what is left for the end is short, and all processes stay busy.
+LONGEST_FIRST = ("faults", "e2e", "security", "deploy_files", "deploy", "workflows", "transport", "replay")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
 
 
 def pytest_unconfigure() -> None:

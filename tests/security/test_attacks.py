@@ -117,19 +117,18 @@ async def require_harmless(closing: Closing, name: str, **request: object) -> No
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-@pytest.mark.parametrize("proof", [None, "", "invented", "f" * 32, "x" * 5000, "\0", "' OR 1=1 --"])
-async def test_without_a_proof_a_raw_update_changes_nothing(
-    house: House, name: str, proof: str | None
-) -> None:
+async def test_without_a_proof_a_raw_update_changes_nothing(house: House, name: str) -> None:
     closing = await blocked_of_two_owners(house)
-    await require_harmless(closing, name, **REQUESTS[name], actor="u-9", proof_id=proof)
+    for proof in (None, "", "invented", "f" * 32, "x" * 5000, "\0", "' OR 1=1 --"):
+        await require_harmless(closing, name, **REQUESTS[name], actor="u-9", proof_id=proof)
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-@pytest.mark.parametrize("actor", ["u-2", "stranger", "", "U-1", "u-1 ", "u-1\0", "%", "x" * 5000])
-async def test_somebody_elses_id_in_a_raw_update_changes_nothing(house: House, name: str, actor: str) -> None:
+async def test_somebody_elses_id_in_a_raw_update_changes_nothing(house: House, name: str) -> None:
     closing = await blocked_of_two_owners(house)
-    await require_harmless(closing, name, **REQUESTS[name], actor=actor, proof_id=await closing.prove("u-9"))
+    proof_id = await closing.prove("u-9")
+    for actor in ("u-2", "stranger", "", "U-1", "u-1 ", "u-1\0", "%", "x" * 5000):
+        await require_harmless(closing, name, **REQUESTS[name], actor=actor, proof_id=proof_id)
 
 
 async def test_a_raw_confirm_needs_the_proof_too(house: House) -> None:
@@ -144,16 +143,18 @@ async def test_a_raw_confirm_needs_the_proof_too(house: House) -> None:
 
 
 @pytest.mark.parametrize("name", ["renounce", "withdraw", "confirm", "close"])
-@pytest.mark.parametrize("request_", [{}, {"actor": None}, {"actor": ["u-1"]}, {"actor": {"id": "u-1"}}])
-async def test_a_malformed_update_is_refused_and_sticks_nothing(
-    house: House, name: str, request_: Mapping[str, object]
-) -> None:
+async def test_a_malformed_update_is_refused_and_sticks_nothing(house: House, name: str) -> None:
     closing = await blocked_of_two_owners(house)
-    before = await closing.events()
-    with pytest.raises(WorkflowUpdateFailedError):
-        await raw(closing, name, **request_)
-    assert await closing.events() == before
-    assert (await closing.recheck()).stage is Stage.BLOCKED
+    requests: list[Mapping[str, object]] = [
+        {},
+        *({"actor": actor} for actor in (None, ["u-1"], {"id": "u-1"})),
+    ]
+    for request in requests:
+        before = await closing.events()
+        with pytest.raises(WorkflowUpdateFailedError):
+            await raw(closing, name, **request)
+        assert await closing.events() == before
+        assert (await closing.recheck()).stage is Stage.BLOCKED
     assert await closing.failed_tasks() == []
 
 
