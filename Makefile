@@ -33,7 +33,7 @@ demo: server
 	@$(VENV_PYTHON) -m deploy.demo
 
 test: server
-	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(VENV_PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 up: setup
 	@$(VENV_PYTHON) -m deploy.up

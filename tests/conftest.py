@@ -1,6 +1,7 @@
 """One real local Temporal server for the whole test run, started when the first test asks for it."""
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import AsyncIterator
@@ -44,6 +45,12 @@ LONGEST_FIRST = ("faults", "e2e", "security", "deploy_files", "deploy", "workflo
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: collecting garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -7,28 +7,45 @@ import multiprocessing
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from multiprocessing.context import ForkServerContext
+from multiprocessing import connection
 from pathlib import Path
 from typing import IO
 
-PRELOADED = [
-    *("starter", "worker", "tests.faults.stricken_worker"),
-    *(
-        f"commandline.{name}"
-        for name in ("auditing", "certifying", "clock", "closing", "export", "looking", "platform", "proving")
-    ),
-    *("connectors.embedded", "connectors.embedded.loading", "deploy.fast_forward"),
-]
 _ENTRY = {"starter.py": "main", "worker.py": "app"}
 
 
-def forking() -> ForkServerContext:
-    """Starts processes; all of a test run from the same parent."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context
+# Starting a process also looks which others have ended, and of two threads that look at once one misses it.
+_looking = threading.Lock()
+
+
+class Forked:
+    """A running process; its function must not return anything."""
+
+    def __init__(self, target: Callable[..., None], *arguments: object) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["tests.preloaded"])
+        self._process = context.Process(target=target, args=arguments, daemon=True)
+        with _looking:
+            self._process.start()
+
+    def ended(self, seconds: float | None = None) -> int | None:
+        """Waits for its end; the exit code, negative for a signal; None if it runs for `seconds` more."""
+        if not connection.wait([self._process.sentinel], seconds):
+            return None
+        with _looking:
+            self._process.join()
+            return self._process.exitcode
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """SIGKILL; nothing when it has ended already."""
+        self._process.kill()
 
 
 def run_script(
@@ -53,16 +70,13 @@ def run_script(
         given.write(stdin.encode())
         given.flush()
         streams = (given.name, output.name, errors.name)
-        process = forking().Process(
-            target=_run, args=(script, tuple(words), folder, dict(environment), streams), daemon=True
-        )
-        process.start()
-        process.join(seconds)
-        if process.exitcode is None:
+        process = Forked(_run, script, tuple(words), folder, dict(environment), streams)
+        exit_code = process.ended(seconds)
+        if exit_code is None:
             process.kill()
-            process.join()
+            process.ended()
             raise TimeoutError(f"{script} {' '.join(words)} has not ended after {seconds} s")
-        return process.exitcode, _text(output), _text(errors)
+        return exit_code, _text(output), _text(errors)
 
 
 def take_over(environment: Mapping[str, str], streams: Sequence[str]) -> None:

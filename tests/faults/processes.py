@@ -6,12 +6,11 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from tests.faults.fault_points import FaultPoint
 from tests.faults.stricken_worker import BLOW, JOURNAL, POINT, work
-from tests.forked import forking, take_over
+from tests.forked import Forked, take_over
 from tests.workflows.house import House, database_url
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -20,15 +19,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 class WorkerProcess:
     """One `worker.py` over a house's database and task queue."""
 
-    def __init__(self, process: ForkServerProcess, log: Path) -> None:
+    def __init__(self, process: Forked, log: Path) -> None:
         self._process = process
         self.log = log
 
     async def ended(self) -> int:
         """Waits for its end; the exit code, negative for a signal."""
-        await asyncio.to_thread(self._process.join)
-        assert self._process.exitcode is not None
-        return self._process.exitcode
+        exit_code = await asyncio.to_thread(self._process.ended)
+        assert exit_code is not None
+        return exit_code
 
     def terminate(self) -> None:
         """SIGTERM."""
@@ -66,9 +65,7 @@ async def worker_process(
         **({POINT: str(point), BLOW: blow.name} if point else {}),
         **({JOURNAL: str(journal)} if journal else {}),
     }
-    process = forking().Process(target=_work, args=(environment, log), daemon=True)
-    await asyncio.to_thread(process.start)
-    worker = WorkerProcess(process, log)
+    worker = WorkerProcess(await asyncio.to_thread(Forked, _work, environment, log), log)
     try:
         yield worker
     finally:

@@ -57,6 +57,9 @@ PATIENCE = timedelta(seconds=20)
 BEYOND = timedelta(seconds=30)
 """Fast-forwards end so long after the timer that they are for."""
 
+LONGEST_PAUSE = 0.3
+"""Seconds between two looks. Each is a query that the worker answers: what is watched closely gets slower."""
+
 Found = TypeVar("Found")
 Platforms = Callable[[EmbeddedPlatform], EmbeddedPlatform]
 
@@ -78,10 +81,12 @@ async def eventually(
         TookTooLong: with what was read last.
     """
     deadline = asyncio.get_running_loop().time() + within.total_seconds()
+    pause = 0.02
     while not wanted(found := await read()):
         if asyncio.get_running_loop().time() > deadline:
             raise TookTooLong(f"{what}: not within {within.seconds} s; last seen: {found!r}")
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
     return found
 
 
