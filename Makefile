@@ -9,6 +9,9 @@ VENV_PYTHON := .venv/bin/python
 TYPED := activities benchmarks closure commandline connectors database deploy keys records workflows \
 	log_output.py settings.py starter.py worker.py
 
+# The sandbox imports the workflows anew for every run of a closure: not from source each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup server demo test up down lint bench lock clean
 

@@ -15,7 +15,7 @@ LEFT_OUT = shutil.ignore_patterns(
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_demo_tells_its_stories_and_stops_what_it_started(tmp_path: Path) -> None:
     copy = tmp_path / "project"
     shutil.copytree(PROJECT, copy, ignore=LEFT_OUT)
@@ -29,7 +29,7 @@ def test_demo_tells_its_stories_and_stops_what_it_started(tmp_path: Path) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=560,
     )
     assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-2000:]
     assert "http://127.0.0.1:" in finished.stdout, "the Web UI's address"

@@ -262,7 +262,7 @@ async def closing_confirmed(closing: Closing) -> None:
     await closing.until(Stage.RETAINED)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(360)
 async def test_many_subaccounts_need_few_events_each(house: House) -> None:
     names = [f"many-{number:03}" for number in range(MANY)]
     closing = await twilio_account(house, **sub("many"), subaccounts=[sub(name) for name in names])
@@ -272,7 +272,7 @@ async def test_many_subaccounts_need_few_events_each(house: House) -> None:
     stopped = clock.time()
     await closing.until(Stage.RETAINED)
     await closing.end_of_retention()
-    ended = await asyncio.wait_for(closing.handle.result(), 150)
+    ended = await asyncio.wait_for(closing.handle.result(), 300)
     assert ended is not None
     assert ended.outcome is Outcome.DELETED
     seconds = clock.time() - began
