@@ -5,6 +5,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkstemp
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -107,18 +108,17 @@ def public_pem(public_key: Ed25519PublicKey) -> str:
 
 
 def _create(file: Path) -> None:
-    """Two processes that make the same file agree: the first link wins."""
+    """Processes and threads that make the same file agree: the first link wins."""
     file.parent.mkdir(parents=True, exist_ok=True)
     key = Ed25519PrivateKey.generate()
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    descriptor, unfinished = mkstemp(prefix=f"{file.name}.", dir=file.parent)  # owner-readable only
     try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         os.link(unfinished, file)
     except FileExistsError:
         return
     else:
         file.with_name(f"{file.name}.pub").write_text(public_pem(key.public_key()), encoding="ascii")
     finally:
-        unfinished.unlink()
+        os.unlink(unfinished)
