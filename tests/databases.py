@@ -22,6 +22,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.embedded import MIGRATIONS as PLATFORM
 from database import create_engine, prepare
@@ -253,6 +254,14 @@ async def prepared_database_url(
     cluster = _usable(request.getfixturevalue("postgresql_cluster"))
     with _database(cluster, await postgresql_template.on(cluster)) as url:
         yield url
+
+
+@pytest.fixture
+async def engine(prepared_database_url: str) -> AsyncIterator[AsyncEngine]:
+    """On a database of this test's own with all tables and no rows."""
+    engine = create_engine(prepared_database_url)
+    yield engine
+    await engine.dispose()
 
 
 @pytest.fixture

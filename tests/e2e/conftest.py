@@ -2,9 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local_address import LocalServer, write_local_server
 from deploy.temporal_server import RunningServer
-from tests.e2e.driver import PROJECT, TASK_QUEUE, Installation, Worker, sample_account
+from tests.e2e.driver import TASK_QUEUE, Installation, Worker, installed, sample_account
 
 
 @pytest.fixture(scope="session")
@@ -12,14 +11,9 @@ def installation(
     temporal_server: RunningServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     """A folder as `make up` would leave it, and a worker that runs there."""
-    folder = tmp_path_factory.mktemp("e2e")
-    local = LocalServer(temporal_server.address, temporal_server.namespace, "")
-    write_local_server(local, folder / ".closure")
-    installed = Installation(
-        folder, {"CLOSURE_POLICY_DIR": str(PROJECT / "policies"), "CLOSURE_TASK_QUEUE": TASK_QUEUE}
-    )
-    worker = Worker(installed)
-    yield installed
+    there = installed(temporal_server, tmp_path_factory.mktemp("e2e"), TASK_QUEUE)
+    worker = Worker(there)
+    yield there
     assert worker.stop() == 0, "the worker ends 0 on SIGTERM"
     assert any("worker has ended" in line for line in worker.log)
 

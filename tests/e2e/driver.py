@@ -12,6 +12,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from deploy.local_address import LocalServer, write_local_server
+from deploy.temporal_server import RunningServer
 from tests.forked import run_script
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -150,6 +152,14 @@ class Installation:
         document = self.ask("status", account)
         assert document["stage"] == "silent", document
         return document
+
+
+def installed(server: RunningServer, folder: Path, task_queue: str) -> Installation:
+    """A folder as `make up` would leave it."""
+    write_local_server(LocalServer(server.address, server.namespace, ""), folder / ".closure")
+    return Installation(
+        folder, {"CLOSURE_POLICY_DIR": str(PROJECT / "policies"), "CLOSURE_TASK_QUEUE": task_queue}
+    )
 
 
 class Worker:

@@ -12,7 +12,7 @@ from closure.lifecycle import Outcome, Stage
 from closure.messages import RenounceRequest, StatusDocument
 from connectors.embedded.ledger import MovementReason
 from deploy.fast_forward import Arrival
-from tests.workflows.house import Closing, House
+from tests.workflows.house import BEYOND, Closing, House
 from tests.workflows.twilio import WORDS, twilio_account
 
 PATIENCE = timedelta(seconds=60)
@@ -20,11 +20,6 @@ PATIENCE = timedelta(seconds=60)
 
 PATIENCES = 2
 """How often a customer asks again."""
-
-# Well beyond the timer: a server whose clock is stopped in the very milliseconds in which a closure starts
-# its next timer skips that one as well.
-_BEYOND = timedelta(seconds=30)
-
 
 Step = Callable[[], Coroutine[None, None, None]]
 
@@ -93,13 +88,13 @@ class Customer:
 
     async def enter(self) -> None:
         entered = await self._closing.now() + self._closing.policy.entering_duration
-        await arrive(self._closing, entered + _BEYOND)
+        await arrive(self._closing, entered + BEYOND)
         await self._closing.until(Stage.SILENT, within=PATIENCE)
 
     async def end_silence(self) -> None:
         silent_until = (await self._closing.status()).silent_until
         assert silent_until is not None
-        await arrive(self._closing, silent_until + _BEYOND)
+        await arrive(self._closing, silent_until + BEYOND)
 
 
 async def delete(closing: Closing) -> None:
@@ -166,7 +161,7 @@ async def refund_and_delete(closing: Closing) -> None:
     await insist(lambda: closing.confirm(plan_hash=plan_hash, update_id="confirm"))
     retained = await closing.until(Stage.RETAINED, within=PATIENCE)
     assert retained.delete_after is not None
-    await arrive(closing, retained.delete_after + _BEYOND)
+    await arrive(closing, retained.delete_after + BEYOND)
 
 
 _NEVER = frozenset({"directory.verify_password", "directory.verify_totp"})

@@ -1,15 +1,12 @@
 """Each test gets the record's tables in an empty database of its own, on SQLite and on PostgreSQL."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from database import create_engine
 from records.closures import ClosureRecords
 from records.identity import IdentityRecords
 from tests.databases import (
-    database_url,
+    engine,
     postgresql_cluster,
     postgresql_template,
     prepared_database_url,
@@ -18,19 +15,12 @@ from tests.databases import (
 from tests.records.samples import WallClock
 
 __all__ = [
-    "database_url",
+    "engine",
     "postgresql_cluster",
     "postgresql_template",
     "prepared_database_url",
     "template_database",
 ]
-
-
-@pytest.fixture
-async def engine(prepared_database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(prepared_database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

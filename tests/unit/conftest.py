@@ -1,5 +1,5 @@
 from hypothesis import settings
 
-# Random examples on every run; a failure prints the example and how to run it again.
+# Drawn as `tests/conftest.py` says; a failure prints the example and how to run it again.
 settings.register_profile("unit", settings.get_profile("drawn"), max_examples=40)
 settings.load_profile("unit")
