@@ -1,12 +1,29 @@
 """What the engine knows of an account: facts as its sources report them, without contact details."""
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Self
+from operator import attrgetter
+from typing import Annotated, Final, Self
 
-from pydantic import model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from closure.long_lists import Long
+from closure.messages import IDENTIFIER
 from closure.model import Instant, WireModel
 from closure.money import Currency, Money
+
+_LARGEST_COUNT: Final = 2**63 - 1
+
+
+def _can_be_written_down(amount: Money) -> Money:
+    Money.parse(str(amount), amount.currency)
+    return amount
+
+
+SourceId = Annotated[str, Field(pattern=IDENTIFIER)]
+"""An id or a short name as a source gives it. What the record couldn't hold is refused where it comes in."""
+SourceAmount = Annotated[Money, AfterValidator(_can_be_written_down)]
+"""An amount as a source gives it, which can be written as a decimal string and read again."""
 
 
 class Access(StrEnum):
@@ -64,7 +81,7 @@ class Channel(StrEnum):
 class AccountProfile(WireModel):
     """The account itself. `provider` names its default policy."""
 
-    account_id: str
+    account_id: SourceId
     provider: str
     kind: str
     currency: Currency
@@ -72,14 +89,14 @@ class AccountProfile(WireModel):
 
 
 class Bill(WireModel):
-    bill_id: str
-    amount: Money
+    bill_id: SourceId
+    amount: SourceAmount
     status: BillStatus
 
 
 class CreditNote(WireModel):
-    credit_note_id: str
-    amount: Money
+    credit_note_id: SourceId
+    amount: SourceAmount
     status: CreditNoteStatus
 
 
@@ -89,37 +106,54 @@ class BillingStatement(WireModel):
     `usage_final_until`: all usage before it has been billed; None means billing never lags.
     """
 
-    cash: Money
-    promo: Money
+    cash: SourceAmount
+    promo: SourceAmount
     bills: tuple[Bill, ...] = ()
     credit_notes: tuple[CreditNote, ...] = ()
     usage_final_until: Instant | None = None
+
+    @model_validator(mode="after")
+    def _has_one_currency(self) -> Self:
+        bills, notes = ([each.amount for each in owed] for owed in (self.bills, self.credit_notes))
+        amounts = (self.promo, *bills, *notes)
+        if any(each.currency != self.cash.currency for each in amounts):
+            raise ValueError("a statement has one currency")
+        return self
 
 
 class Resource(WireModel):
     """A running instance; `depends_on` names resources that must outlive it."""
 
-    resource_id: str
-    product: str
+    resource_id: SourceId
+    product: SourceId
     billing: BillingMethod = BillingMethod.PAY_AS_YOU_GO
     renounceable: bool = False
-    depends_on: tuple[str, ...] = ()
+    depends_on: tuple[SourceId, ...] = ()
 
 
 class Subscription(WireModel):
-    subscription_id: str
-    product: str
+    subscription_id: SourceId
+    product: SourceId
     expires_at: Instant
     renounceable: bool = False
 
 
-class Inventory(WireModel):
-    """What is deployed or registered under the account."""
+IDS: Final = Long[str](SourceId, str)
+RESOURCES: Final = Long(Resource, attrgetter("resource_id"))
+SUBSCRIPTIONS: Final = Long(Subscription, attrgetter("subscription_id"))
 
-    resources: tuple[Resource, ...] = ()
-    subscriptions: tuple[Subscription, ...] = ()
-    domains: tuple[str, ...] = ()
-    icp_filings: tuple[str, ...] = ()
+
+class Inventory(WireModel):
+    """What is deployed or registered under the account, best by id.
+
+    There may be a hundred thousand of each. A source hands over any iterable, such as one that reads row by
+    row, and never has all of them in hand.
+    """
+
+    resources: Annotated[Sequence[Resource], RESOURCES] = ()
+    subscriptions: Annotated[Sequence[Subscription], SUBSCRIPTIONS] = ()
+    domains: Annotated[Sequence[str], IDS] = ()
+    icp_filings: Annotated[Sequence[str], IDS] = ()
 
 
 class Relationship(WireModel):
@@ -128,7 +162,7 @@ class Relationship(WireModel):
     Any other without a role is refused: no check would find it, so its source has to count as unreadable.
     """
 
-    relationship_id: str
+    relationship_id: SourceId
     type: RelationshipType
     role: RelationshipRole | None = None
 
@@ -140,6 +174,9 @@ class Relationship(WireModel):
 
 
 class DataStore(WireModel):
-    store_id: str
-    store: str
-    objects: int
+    store_id: SourceId
+    store: SourceId
+    objects: int = Field(ge=0, le=_LARGEST_COUNT)
+
+
+DATA_STORES: Final = Long(DataStore, attrgetter("store_id"))

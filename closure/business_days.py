@@ -3,8 +3,6 @@
 from datetime import date, datetime, timedelta
 from functools import cache
 
-import holidays
-
 
 def is_country(code: str) -> bool:
     """Whether the calendar of this ISO 3166 country (two upper-case letters) is known."""
@@ -22,6 +20,8 @@ def add_business_days(start: datetime, days: int, country: str) -> datetime:
     """
     if not is_country(country):
         raise ValueError(f"no calendar of public holidays for country {country!r}")
+    import holidays  # with its calendars it is large, and most commands count no days
+
     calendar = holidays.country_holidays(country)  # fills in the years that it is asked for
     day: date = start.date()
     for _ in range(days):
@@ -33,4 +33,6 @@ def add_business_days(start: datetime, days: int, country: str) -> datetime:
 
 @cache
 def _countries() -> frozenset[str]:
+    import holidays
+
     return frozenset(holidays.list_supported_countries(include_aliases=False))

@@ -74,7 +74,7 @@ STEPS: dict[Stage, frozenset[Stage]] = {
         }
     ),
     Stage.COOLING_OFF: frozenset({Stage.BLOCKED, Stage.READY, Stage.ENTERING, Stage.WITHDRAWN}),
-    Stage.ENTERING: frozenset({Stage.SILENT, Stage.RETAINED, Stage.DELETING, Stage.DORMANT}),
+    Stage.ENTERING: frozenset({Stage.SILENT, Stage.RETAINED, Stage.DELETING, Stage.DORMANT, Stage.RESTORING}),
     Stage.SILENT: frozenset({Stage.FINAL_CHECK}),
     Stage.FINAL_CHECK: frozenset({Stage.RESTORING, Stage.RETAINED, Stage.DELETING}),
     Stage.RESTORING: frozenset({Stage.RESTORED}),

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 
 class Model(BaseModel):
@@ -32,3 +32,14 @@ def to_utc(moment: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, AfterValidator(to_utc)]
 """An absolute time; any offset is read, UTC is kept."""
+
+
+def first_fault(error: ValidationError) -> tuple[str, str]:
+    """Of a document: the dotted key of the first thing that is wrong, and why."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    if fault["type"] == "extra_forbidden":
+        return key, "unknown key"
+    if fault["type"] == "missing":
+        return key, "is missing"
+    return key, fault["msg"].removeprefix("Value error, ")

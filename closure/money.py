@@ -5,9 +5,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Annotated, Self
 
-import pycountry
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+_CODE = re.compile(r"[A-Z]{3}")
 _DECIMAL_STRING = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
 
 # ISO 4217's own column of minor units. Locale data differs: it drops decimals that prices seldom show.
@@ -29,12 +29,11 @@ _WITHOUT_MINOR_UNIT = frozenset(
 
 @cache
 def is_currency(code: str) -> bool:
-    """Whether `code` is an ISO 4217 alphabetic code (upper case) of a currency with minor units."""
-    return (
-        len(code) == 3
-        and code.isupper()
-        and code not in _WITHOUT_MINOR_UNIT
-        and pycountry.currencies.get(alpha_3=code) is not None
+    """Whether `code` is a currency with minor units in ISO 4217's list of today: for what comes in new."""
+    import pycountry  # what is stored is shown without it
+
+    return _CODE.fullmatch(code) is not None and (
+        code not in _WITHOUT_MINOR_UNIT and pycountry.currencies.get(alpha_3=code) is not None
     )
 
 
@@ -42,10 +41,12 @@ def is_currency(code: str) -> bool:
 def currency_decimals(code: str) -> int:
     """Decimals of the currency's minor unit: JPY 0, USD 2, KWD 3.
 
+    A currency that the list has withdrawn since (BGN) stays readable where it is stored.
+
     Raises:
-        ValueError: `code` is no ISO 4217 currency.
+        ValueError: `code` has not the form of an ISO 4217 code, or is one without minor units.
     """
-    if not is_currency(code):
+    if _CODE.fullmatch(code) is None or code in _WITHOUT_MINOR_UNIT:
         raise ValueError(f"{code!r} is not an ISO 4217 currency code")
     return _DECIMALS.get(code, _USUAL_DECIMALS)
 
@@ -55,7 +56,16 @@ def _checked_currency(code: str) -> str:
     return code
 
 
+def _listed_currency(code: str) -> str:
+    if not is_currency(code):
+        raise ValueError(f"{code!r} is not an ISO 4217 currency code")
+    return code
+
+
 Currency = Annotated[str, AfterValidator(_checked_currency)]
+"""The code of a currency that is known already, whatever the list says now."""
+ListedCurrency = Annotated[str, AfterValidator(_listed_currency)]
+"""The code of a currency in something new."""
 
 
 class Money(BaseModel):

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from closure.accounts import Access, Channel, RelationshipType
 from closure.business_days import is_country
 from closure.checks import LEGAL_HOLD, check_reason
 from closure.errors import Refused
 from closure.lifecycle import Mode
-from closure.messages import IdentityMethod
+from closure.messages import Becomes, IdentityMethod
 from closure.money import Money, is_currency
-from closure.policy import Check, Disposition, Inspects, MessageTemplate, Policy
+from closure.policy import AppearsLater, Check, Disposition, Inspects, MessageTemplate, Policy
 from closure.templates import fault_in, placeholders
 
 Fault = tuple[str, str]
@@ -30,27 +31,36 @@ ITEM_PLACEHOLDERS: dict[Inspects, frozenset[str]] = {
     Inspects.ICP_FILINGS: frozenset({"id"}),
     Inspects.RELATIONSHIPS: frozenset({"id"}),
 }
+_CLOSURE = frozenset({"account_id", "closure_id"})
+_REFUND = _CLOSURE | {"amount", "currency", "settled", "failed", "due_by"}
 MESSAGE_PLACEHOLDERS: dict[MessageTemplate, frozenset[str]] = {
-    MessageTemplate.ACCOUNT_CLOSED: frozenset({"account_id", "closure_id", "delete_after"}),
-    MessageTemplate.ACCOUNT_DORMANT: frozenset({"account_id", "closure_id"}),
-    MessageTemplate.CLOSURE_DELETED: frozenset({"account_id", "closure_id"}),
-    MessageTemplate.CLOSURE_REMINDER: frozenset({"account_id", "closure_id", "irrevocable_from"}),
-    MessageTemplate.CLOSURE_RESTORED: frozenset(
-        {"account_id", "closure_id", "reason", "unrecoverable", "restart_advice"}
-    ),
-    MessageTemplate.CONFIRM_AGAIN: frozenset({"account_id", "closure_id", "changes"}),
+    MessageTemplate.ACCOUNT_CLOSED: _CLOSURE | {"delete_after"},
+    MessageTemplate.ACCOUNT_DORMANT: _CLOSURE,
+    MessageTemplate.CLOSURE_CONFIRMED: _CLOSURE | {"confirmed_at", "irrevocable_from"},
+    MessageTemplate.CLOSURE_DELETED: _CLOSURE,
+    MessageTemplate.CLOSURE_EXPIRED: _CLOSURE,
+    MessageTemplate.CLOSURE_OPENED: _CLOSURE | {"opened_at", "draft_until"},
+    MessageTemplate.CLOSURE_REMINDER: _CLOSURE | {"irrevocable_from"},
+    MessageTemplate.CLOSURE_RESTORED: _CLOSURE | {"reason", "unrecoverable", "restart_advice"},
+    MessageTemplate.CLOSURE_WITHDRAWN: _CLOSURE,
+    MessageTemplate.CONFIRM_AGAIN: _CLOSURE | {"changes"},
     MessageTemplate.IDENTITY_CODE: frozenset({"code", "minutes"}),
-    MessageTemplate.REFUND_FAILED: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
-    MessageTemplate.REFUND_LATE: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
-    MessageTemplate.REFUND_SETTLED: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
-    MessageTemplate.REFUND_STARTED: frozenset({"account_id", "closure_id", "amount", "currency", "due_by"}),
+    MessageTemplate.REFUND_FAILED: _REFUND,
+    MessageTemplate.REFUND_LATE: _REFUND,
+    MessageTemplate.REFUND_PARTLY_SETTLED: _REFUND,
+    MessageTemplate.REFUND_SETTLED: _REFUND,
+    MessageTemplate.REFUND_STARTED: _REFUND,
+    MessageTemplate.SILENCE_BEGAN: _CLOSURE | {"silent_until", "delete_after"},
 }
 _MUST_SAY: dict[MessageTemplate, frozenset[str]] = {
     MessageTemplate.ACCOUNT_CLOSED: frozenset({"delete_after"}),
+    MessageTemplate.CLOSURE_CONFIRMED: frozenset({"irrevocable_from"}),
     MessageTemplate.CLOSURE_REMINDER: frozenset({"irrevocable_from"}),
     MessageTemplate.CLOSURE_RESTORED: frozenset({"unrecoverable", "restart_advice"}),
     MessageTemplate.IDENTITY_CODE: frozenset({"code"}),
+    MessageTemplate.REFUND_PARTLY_SETTLED: frozenset({"amount", "currency", "settled"}),
     MessageTemplate.REFUND_STARTED: frozenset({"amount", "currency", "due_by"}),
+    MessageTemplate.SILENCE_BEGAN: frozenset({"silent_until"}),
 }
 _DISPOSITIONS: dict[Inspects, frozenset[Disposition]] = {
     Inspects.BALANCE: frozenset({Disposition.MANUAL, Disposition.RENOUNCEABLE, Disposition.WITHIN_LIMIT}),
@@ -59,6 +69,18 @@ _DISPOSITIONS: dict[Inspects, frozenset[Disposition]] = {
     Inspects.SUBSCRIPTIONS: frozenset({Disposition.MANUAL, Disposition.RENOUNCEABLE, Disposition.BY_THING}),
 }
 """What the engine can give up by itself; anything else can only be handled by the customer."""
+_BECOMES: dict[Inspects, frozenset[Becomes]] = {
+    Inspects.BILLS: frozenset({Becomes.STAYS_DUE, Becomes.TAKEN_FROM_REFUND}),
+    Inspects.CREDIT_NOTES: frozenset({Becomes.STAYS_DUE}),
+    Inspects.BALANCE: frozenset({Becomes.REFUNDED, Becomes.FORFEITED}),
+    Inspects.DEBT: frozenset({Becomes.STAYS_DUE}),
+    Inspects.RESOURCES: frozenset({Becomes.RELEASED}),
+    Inspects.SUBSCRIPTIONS: frozenset({Becomes.RELEASED}),
+    Inspects.DOMAINS: frozenset({Becomes.LEFT_BEHIND}),
+    Inspects.ICP_FILINGS: frozenset({Becomes.LEFT_BEHIND}),
+    Inspects.RELATIONSHIPS: frozenset({Becomes.LEFT_BEHIND}),
+}
+"""What can become of what no check asks about."""
 _ABOUT_REFUNDS = frozenset(
     {
         MessageTemplate.REFUND_FAILED,
@@ -73,18 +95,26 @@ _NONE = timedelta(0)
 
 def contradictions(policy: Policy) -> Iterator[Fault]:
     """Every fault of a policy whose fields are well formed, in the order of the file."""
+    if "/" in policy.provider:
+        yield "provider", "must not contain a slash: workflow ids of two accounts could be the same"
+    yield from _repeated("languages", policy.languages)
     yield from _repeated("modes", policy.modes)
     yield from _eligibility(policy)
     yield from _repeated("identity.methods", policy.identity.methods)
+    if not policy.identity.asked:
+        yield "identity.methods", "must have another than session: that of a customer may be too old"
     yield from _acknowledgements(policy)
     yield from _reasons(policy)
     yield from _durations(policy)
     yield from _access(policy)
+    yield from _appears_later(policy)
     yield from _safeguards(policy)
+    yield from _preparation(policy)
     yield from _refund(policy)
     yield from _retained(policy)
     yield from _checks(policy)
     yield from _messages(policy)
+    yield from _leaves(policy)
 
 
 def _repeated(key: str, values: Iterable[str]) -> Iterator[Fault]:
@@ -150,6 +180,14 @@ def _access(policy: Policy) -> Iterator[Fault]:
         yield "access_while_closing", f"must be one of: {', '.join(possible)}"
 
 
+def _appears_later(policy: Policy) -> Iterator[Fault]:
+    if policy.appears_later is AppearsLater.INCLUDE and policy.silent_period > _NONE:
+        yield (
+            "appears_later",
+            "include is for procedures that end at once: with a silent period it must be restore",
+        )
+
+
 def _safeguards(policy: Policy) -> Iterator[Fault]:
     if policy.typed_phrase is not None and (reason := fault_in(policy.typed_phrase, {"account_id"})):
         yield "typed_phrase", reason
@@ -162,6 +200,17 @@ def _safeguards(policy: Policy) -> Iterator[Fault]:
         for position, reminder in enumerate(policy.cool_off.reminders):
             if not _NONE < reminder < policy.cool_off.duration:
                 yield f"cool_off.reminders.{position}", "must lie within the cool-off"
+
+
+def _preparation(policy: Policy) -> Iterator[Fault]:
+    rule = policy.preparation
+    if rule is None:
+        return
+    if not is_country(rule.country):
+        yield "preparation.country", f'"{rule.country}" is no country whose public holidays are known'
+    for name, days in (("workloads", rule.workloads), ("transfers", rule.transfers)):
+        if days is not None and days.at_least > days.at_most:
+            yield f"preparation.{name}.at_least", "must not be more than at_most"
 
 
 def _refund(policy: Policy) -> Iterator[Fault]:
@@ -178,6 +227,8 @@ def _refund(policy: Policy) -> Iterator[Fault]:
         yield "refund.country", f'"{rule.country}" is no country whose public holidays are known'
     if rule.poll_interval == _NONE:
         yield "refund.poll_interval", "must be longer than zero"
+    if rule.wait_for_metering >= rule.business_days:
+        yield "refund.wait_for_metering", "must be less than business_days: the refund would be late"
     if Inspects.BALANCE in policy.inspected.values():
         yield "refund", "a check inspects the balance: it is either given up or refunded, not both"
 
@@ -281,21 +332,36 @@ def _check_texts(key: str, check: Check) -> Iterator[Fault]:
     if check.disposition is Disposition.WITHIN_LIMIT:
         allowed |= {"limit"}
     texts = {"title": check.title, "how_to": check.how_to, "how_to_manual": check.how_to_manual}
-    for name, text in texts.items():
+    for name, text in {**texts, "link": check.link}.items():
         reason = fault_in(text, allowed) if text is not None else None
         if reason is not None:
             yield f"{key}.{name}", reason
+    if check.link is not None and "{" in (urlsplit(check.link).hostname or ""):
+        yield f"{key}.link", "must not have placeholders in its host"
 
 
 def _messages(policy: Policy) -> Iterator[Fault]:
+    own = policy.languages[0]
     for template in sorted(_needed_messages(policy)):
-        if "en" not in policy.messages.get(template, {}):
-            yield f"messages.{template}.en", "is missing: English is what readers of other languages get"
+        if own not in policy.messages.get(template, {}):
+            yield f"messages.{template}.{own}", "is missing: the procedure has such a turn"
     for template, languages in policy.messages.items():
         for language, texts in languages.items():
+            key = f"messages.{template}.{language}"
+            if language not in policy.languages:
+                yield key, f'"{language}" is not among the languages of the policy'
+            yield from _subject(key, template, texts.subject)
             for channel in Channel:
-                key = f"messages.{template}.{language}.{channel}"
-                yield from _message_text(key, template, texts.for_channel(channel))
+                yield from _message_text(f"{key}.{channel}", template, texts.for_channel(channel))
+
+
+def _subject(key: str, template: MessageTemplate, subject: str | None) -> Iterator[Fault]:
+    if subject is None:
+        yield f"{key}.subject", "is missing"
+    elif "\n" in subject.strip():
+        yield f"{key}.subject", "must be one line"
+    elif (reason := fault_in(subject, MESSAGE_PLACEHOLDERS[template])) is not None:
+        yield f"{key}.subject", reason
 
 
 def _needed_messages(policy: Policy) -> set[MessageTemplate]:
@@ -312,11 +378,34 @@ def _needed_messages(policy: Policy) -> set[MessageTemplate]:
         needed.add(MessageTemplate.CONFIRM_AGAIN)
         if policy.cool_off.reminders:
             needed.add(MessageTemplate.CLOSURE_REMINDER)
-    if policy.final_check is not None:
+    if policy.final_check is not None or policy.appears_later is AppearsLater.RESTORE:
         needed.add(MessageTemplate.CLOSURE_RESTORED)
     if {IdentityMethod.EMAIL_CODE, IdentityMethod.SMS_CODE} & set(policy.identity.methods):
         needed.add(MessageTemplate.IDENTITY_CODE)
     return needed
+
+
+def _leaves(policy: Policy) -> Iterator[Fault]:
+    """A procedure that asks nobody about something must say what becomes of it."""
+    if Mode.DELETE not in policy.modes:
+        if policy.leaves:
+            yield "leaves", "is for delete mode, which is not offered"
+        return
+    for kind in Inspects:
+        becomes = policy.leaves.get(kind)
+        possible = _possible(kind, refunds=policy.refund is not None)
+        if kind not in policy.unchecked:
+            if becomes is not None:
+                yield f"leaves.{kind}", "a check asks about it: that decides what becomes of it"
+        elif becomes is None:
+            yield f"leaves.{kind}", f"is missing: no check asks about it. What becomes of it? {possible}"
+        elif becomes not in possible.split(", "):
+            yield f"leaves.{kind}", f'"{becomes}" is impossible here; possible: {possible}'
+
+
+def _possible(kind: Inspects, *, refunds: bool) -> str:
+    impossible = {Becomes.FORFEITED} if refunds else {Becomes.REFUNDED, Becomes.TAKEN_FROM_REFUND}
+    return ", ".join(sorted(_BECOMES[kind] - impossible))
 
 
 def _message_text(key: str, template: MessageTemplate, text: str) -> Iterator[Fault]:

@@ -1,9 +1,11 @@
 """Texts with ``{placeholders}``: which names a text may use is checked when the policy is read."""
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from string import Formatter
 
 
+@lru_cache(maxsize=1024)  # a check fills the same few for each of very many things
 def placeholders(template: str) -> frozenset[str]:
     """The names used in `template`.
 
