@@ -1,24 +1,29 @@
-"""SQLite and PostgreSQL for the record and the embedded platform: engines, transactions, migrations."""
+"""SQLite and PostgreSQL for the record and the embedded platform: transactions and migrations."""
 
-from database.engine import DatabaseUnreachable, create_engine, reading, transaction
+from database.database import Database, Work, database_time
+from database.engine import BUSY_SECONDS, DatabaseUnreachable, parse_url
 from database.schema import (
     MigrationSet,
     SchemaMismatch,
     SchemaOutdated,
     SchemaTooNew,
     prepare,
+    require_current,
     upgrade,
 )
 
 __all__ = [
+    "BUSY_SECONDS",
+    "Database",
     "DatabaseUnreachable",
     "MigrationSet",
     "SchemaMismatch",
     "SchemaOutdated",
     "SchemaTooNew",
-    "create_engine",
+    "Work",
+    "database_time",
+    "parse_url",
     "prepare",
-    "reading",
-    "transaction",
+    "require_current",
     "upgrade",
 ]

@@ -1,35 +1,51 @@
-"""Engines and transactions; every failure to reach the database is one exception with one clear line.
+"""Engines; every failure to reach the database is one exception with one clear line.
 
 SQLite runs in WAL mode with full durability. Writers start with BEGIN IMMEDIATE: a deferred transaction that
 upgrades its lock after a read fails at once with "database is locked" whatever the busy timeout says.
 """
 
 import asyncio
+import os
+import select
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-import psycopg
-from sqlalchemy import URL, Engine, event, make_url
-from sqlalchemy.engine import Connection
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.util import await_only
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from private_files import make_private_folder, owner_only
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn
 
 SQLITE: Final = "sqlite+aiosqlite"
+"""What settings call it, whatever driver is used."""
 POSTGRESQL: Final = "postgresql+psycopg"
 
 BUSY_SECONDS: Final = 30.0
+"""How long who works in the background waits for another writer."""
 CONNECT_SECONDS: Final = 5
-_JOURNAL_BUSY_MILLISECONDS: Final = 500
 
-_WRITES = "database_writes"
+_NETWORK: Final = {
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": 30_000,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""So a peer that is gone is noticed within a minute, and a middlebox sees that a connection is in use."""
+
+_NEW: Final = "new"
+
+WRITES: Final = "database_writes"
+"""The execution option of a connection that writes."""
 
 _UNREACHABLE_SQLITE = frozenset(
     {
@@ -49,89 +65,51 @@ _UNREACHABLE_SQLITE = frozenset(
 # system error; a read-only server, and a role that lacks a privilege.
 _UNREACHABLE_POSTGRESQL = ("08", "28", "3D", "53", "57P", "58", "25006", "42501")
 
-_writer_locks: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
+# A serialization failure, and a deadlock.
+_GAVE_WAY: Final = frozenset({"40001", "40P01"})
+
+_writer_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
 
 
 class DatabaseUnreachable(Exception):
     """The database cannot be reached, opened or written; the message is one line without the password."""
 
 
-def create_engine(url: str) -> AsyncEngine:
-    """An engine for ``sqlite+aiosqlite:///file`` or ``postgresql+psycopg://…``; connects to nothing yet.
+def open_engine(url: URL, connections: int, patience: float) -> Engine:
+    """An engine that keeps up to `connections` of them; connects to nothing yet.
 
-    Raises:
-        ValueError: the URL cannot be parsed, or names another driver or an in-memory database.
+    `patience` are the seconds that SQLite waits for another process's writer.
     """
-    parsed = _parse(url)
-    if parsed.drivername == SQLITE:
-        return _sqlite_engine(parsed)
-    defaults = {"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": 30_000, "keepalives_idle": 30}
-    return create_async_engine(
-        parsed,
-        pool_pre_ping=True,
-        pool_size=10,
-        max_overflow=10,
+    if url.drivername == SQLITE:
+        engine = create_engine(
+            url.set(drivername="sqlite+pysqlite"),
+            hide_parameters=True,
+            pool_size=connections,
+            max_overflow=0,
+            connect_args={"timeout": patience},
+        )
+        event.listen(engine, "do_connect", _make_private_file)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    engine = create_engine(
+        url,
         hide_parameters=True,
-        connect_args={name: value for name, value in defaults.items() if name not in parsed.query},
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={name: value for name, value in _NETWORK.items() if name not in url.query},
     )
+    event.listen(engine, "connect", _is_new)
+    event.listen(engine, "checkout", _require_answer)
+    return engine
 
 
-@asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One write transaction: commits at the end, rolls back when the body raises.
-
-    Raises:
-        DatabaseUnreachable: cannot connect, locked for 30 s, not permitted, or lost on the way. After a loss
-            while committing, the transaction may have happened: repeat it by its idempotency key.
-    """
-    with _Translating(engine.url):
-        async with _sole_writer(engine), engine.connect() as plain:
-            connection = await plain.execution_options(**{_WRITES: True})
-            async with connection.begin():
-                yield connection
-
-
-@asynccontextmanager
-async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One read-only transaction that sees one snapshot.
+def parse_url(url: str) -> URL:
+    """The URL of a database that can be used.
 
     Raises:
-        DatabaseUnreachable: cannot connect, or lost on the way.
+        ValueError: it cannot be parsed, or names another driver or an in-memory database.
     """
-    with _Translating(engine.url):
-        async with engine.connect() as plain:
-            connection = plain
-            if engine.dialect.name == "postgresql":
-                connection = await plain.execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
-            async with connection.begin():
-                yield connection
-
-
-async def overwrite_journal(engine: AsyncEngine) -> bool:
-    """Empties SQLite's write-ahead file, which repeats what has been deleted from the database itself.
-
-    Whether it is empty now: a transaction under way prevents it, and then later writes overwrite it. True on
-    PostgreSQL, where vacuuming and the archive of its log are the operator's.
-    """
-    if engine.dialect.name != "sqlite":
-        return True
-    with _Translating(engine.url):
-        async with engine.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            assert driver is not None
-            await driver.execute(f"PRAGMA busy_timeout={_JOURNAL_BUSY_MILLISECONDS}")
-            try:
-                cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                (busy, _, _) = await cursor.fetchone()
-                await cursor.close()
-            finally:
-                await driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
-            return not busy
-
-
-def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -154,27 +132,69 @@ def _is_in_memory(url: URL) -> bool:
     return not url.database or ":memory:" in url.database or url.query.get("mode") == "memory"
 
 
-def _sqlite_engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine.sync_engine, "do_connect", _make_folder)
-    event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    _writer_locks[engine.sync_engine] = asyncio.Lock()
-    return engine
-
-
-def _make_folder(
+def _make_private_file(
     dialect: Dialect, record: ConnectionPoolEntry, arguments: list[object], options: dict[str, object]
 ) -> None:
+    """SQLite would make a file that others may read; its journals take over the file's mode.
+
+    A file that is there is not even opened: closing it would take away this process's locks on it.
+    """
     file = str(arguments[0])
     if file.startswith("file:"):
         return
     try:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(Path(file).parent)
     except OSError as error:
         raise DatabaseUnreachable(
             f"cannot create the folder of the database {file}: {error.strerror or error}"
         ) from error
+    try:
+        os.close(owner_only(file, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise DatabaseUnreachable(f"cannot create the database {file}: {error.strerror or error}") from error
+
+
+def _is_new(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    record.info[_NEW] = True
+
+
+def _require_answer(
+    connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection
+) -> None:
+    """Asks PostgreSQL whether it is there before a kept connection is used, and waits a few seconds only.
+
+    SQLAlchemy's own ping waits for ever where something between takes what is sent and answers nothing.
+
+    Raises:
+        InvalidatePoolError: a new connection is taken, and so is one in place of every other.
+    """
+    if record.info.pop(_NEW, False):
+        return
+    import psycopg  # only here: SQLite alone needs none of it
+
+    try:
+        _ask(connection.pgconn)
+    except (psycopg.Error, OSError) as error:
+        raise InvalidatePoolError("the connection is broken") from error
+
+
+def _ask(server: "PGconn") -> None:
+    """Past the driver, which would begin a transaction. Raises TimeoutError."""
+    deadline = time.monotonic() + CONNECT_SECONDS
+    readable = select.poll()
+    readable.register(server.socket, select.POLLIN)
+    server.send_query(b"SELECT 1")
+    server.flush()
+    while True:
+        while server.is_busy():
+            rest = max(0.0, deadline - time.monotonic())
+            if not readable.poll(rest * 1000):
+                raise TimeoutError
+            server.consume_input()
+        if server.get_result() is None:
+            return
 
 
 def _set_up_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
@@ -194,37 +214,43 @@ def _set_up_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> 
                 # Two processes that create the database at once: switching the mode ignores the busy timeout.
                 if not attempts_left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise
-                await_only(asyncio.sleep(0.05))
+                time.sleep(0.05)
     finally:
         cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
+    writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def writer_lock(url: URL) -> asyncio.Lock | None:
+    """The lock that this loop's writers to one SQLite file share; None for PostgreSQL."""
+    if url.drivername != SQLITE:
+        return None
+    locks = _writer_locks.setdefault(asyncio.get_running_loop(), {})
+    return locks.setdefault(str(Path(str(url.database)).absolute()), asyncio.Lock())
+
+
 @asynccontextmanager
-async def _sole_writer(engine: AsyncEngine) -> AsyncIterator[None]:
+async def sole_writer(url: URL, patience: float) -> AsyncIterator[None]:
     """On SQLite, lets this process's writers queue here: in the file's lock they would poll, unfairly."""
-    lock = _writer_locks.get(engine.sync_engine)
+    lock = writer_lock(url)
     if lock is None:
         yield
         return
     try:
-        async with asyncio.timeout(BUSY_SECONDS):
+        async with asyncio.timeout(patience):
             await lock.acquire()
     except TimeoutError as error:
-        raise DatabaseUnreachable(
-            f"{_named(engine.url)}: busy for {BUSY_SECONDS:.0f} s; try again"
-        ) from error
+        raise DatabaseUnreachable(f"{_named(url)}: busy for {patience:.0f} s; try again") from error
     try:
         yield
     finally:
         lock.release()
 
 
-class _Translating:
+class Translating:
     """Turns a driver's "cannot reach it" into `DatabaseUnreachable`; other errors pass."""
 
     def __init__(self, url: URL) -> None:
@@ -234,19 +260,25 @@ class _Translating:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, PoolTimeout):
-            raise DatabaseUnreachable(f"{_named(self._url)}: no free connection; try again") from error
-        if isinstance(error, DBAPIError) and _is_unreachable(error):
+        if isinstance(error, DBAPIError) and is_unreachable(error):
             raise DatabaseUnreachable(f"{_named(self._url)}: {_one_line(error)}") from error
 
 
-def _is_unreachable(error: DBAPIError) -> bool:
+def gave_way(error: DBAPIError) -> bool:
+    """Whether PostgreSQL has ended the transaction for the sake of another, so that it may run again."""
+    return getattr(error.orig, "sqlstate", None) in _GAVE_WAY
+
+
+def is_unreachable(error: DBAPIError) -> bool:
+    """Whether it says that the database can't be used, rather than what is wrong with a statement."""
     cause: object = error.orig
     if error.connection_invalidated:
         return True
     if isinstance(cause, sqlite3.Error):
         # Errors that Python's own module raises carry no code.
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _UNREACHABLE_SQLITE
+    import psycopg  # only here: SQLite alone needs none of it
+
     if isinstance(cause, psycopg.Error):
         if cause.sqlstate is None:
             # Without a statement it could not even connect, such as for an option that doesn't exist.

@@ -8,16 +8,11 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sqlalchemy import String, column, select, table, text
+from sqlalchemy import Connection, String, column, select, table, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from database.engine import reading, transaction
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+from database.database import Database
 
 _REVISION = re.compile(r'^revision(?:: str)? = "(\w+)"', re.MULTILINE)
 _DOWN_REVISION = re.compile(r'^down_revision(?:: str \| None)? = "(\w+)"', re.MULTILINE)
@@ -66,58 +61,94 @@ class MigrationSet:
         return tuple(file.read_text() for file in sorted(self.directory.glob("*.py")))
 
 
-async def prepare(engine: AsyncEngine, migrations: MigrationSet) -> None:
-    """Makes sure that the tables are there: sets up an empty database, also when two processes do it at once.
+async def prepare(database: Database, migrations: MigrationSet) -> None:
+    """Makes sure that the tables are there. Sets up an empty file, also when two processes do it at once.
 
     Raises:
-        SchemaOutdated: there are older tables, which only `upgrade` may touch.
+        SchemaOutdated: there are older tables, or none on PostgreSQL: a server is only for `upgrade` to set
+            up, lest a program that was given the wrong one makes itself at home there.
         SchemaTooNew: there are newer tables.
-        DatabaseUnreachable: see `transaction`.
+        DatabaseUnreachable: see `Database.write`.
     """
-    current = await current_revision(engine, migrations)
-    if current == migrations.head:
-        return
-    if current is None:
-        await upgrade(engine, migrations)
-    elif current in migrations.revisions:
-        raise SchemaOutdated(
-            f"the database's {migrations.name} tables are at revision {current}, this program needs "
-            f"{migrations.head}; run: python worker.py --migrate"
-        )
+    current = await current_revision(database, migrations)
+    if current is not None:
+        _require_head(current, migrations)
+    elif database.is_sqlite:
+        await upgrade(database, migrations)
     else:
-        raise _too_new(migrations, current)
+        raise SchemaOutdated(
+            f"the database has no {migrations.name} tables yet; run: python worker.py --migrate"
+        )
 
 
-async def upgrade(engine: AsyncEngine, migrations: MigrationSet) -> None:
+async def require_current(database: Database, migrations: MigrationSet) -> None:
+    """Passes when the tables are there and at this program's revision. Creates nothing, not even a file.
+
+    Raises:
+        SchemaOutdated: there are older tables, or none.
+        SchemaTooNew: there are newer tables.
+        DatabaseUnreachable: cannot connect.
+    """
+    if not database.is_there:
+        raise SchemaOutdated(
+            f"there is no database {database.url.database} here (CLOSURE_DATABASE_URL): run this where it "
+            "is; `make up` makes one for trying, `python worker.py --migrate` for production"
+        )
+    current = await current_revision(database, migrations)
+    if current is None:
+        raise SchemaOutdated(
+            f"the database has no {migrations.name} tables yet: `make up` makes them for trying, "
+            "`python worker.py --migrate` for production"
+        )
+    _require_head(current, migrations)
+
+
+async def upgrade(database: Database, migrations: MigrationSet) -> None:
     """Brings the tables to the newest revision, whole or not at all.
 
     Raises:
         SchemaTooNew: they are newer than this program.
-        DatabaseUnreachable: see `transaction`.
+        DatabaseUnreachable: see `Database.write`.
     """
-    current = await current_revision(engine, migrations)
+    current = await current_revision(database, migrations)
     if current is not None and current not in migrations.revisions:
         raise _too_new(migrations, current)
-    async with transaction(engine) as connection:
-        if engine.dialect.name == "postgresql":
+
+    def work(connection: Connection) -> None:
+        if not database.is_sqlite:
             # On SQLite the write transaction itself is the lock.
             number = zlib.crc32(f"migrations/{migrations.version_table}".encode())
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
-        await connection.run_sync(_run_alembic, migrations)
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        _run_alembic(connection, migrations)
+
+    await database.write(work)
 
 
-async def current_revision(engine: AsyncEngine, migrations: MigrationSet) -> str | None:
+async def current_revision(database: Database, migrations: MigrationSet) -> str | None:
     """The revision that the tables are at; None in a database without them."""
     version = column("version_num", String())
     statement = select(version).select_from(table(migrations.version_table, version))
+
+    def work(connection: Connection) -> str | None:
+        found: str | None = connection.scalar(statement)
+        return found
+
     try:
-        async with reading(engine) as connection:
-            found: str | None = await connection.scalar(statement)
-            return found
+        return await database.read(work)
     except (ProgrammingError, OperationalError) as error:
         if not _is_missing_table(error):
             raise
         return None
+
+
+def _require_head(current: str, migrations: MigrationSet) -> None:
+    if current not in migrations.revisions:
+        raise _too_new(migrations, current)
+    if current != migrations.head:
+        raise SchemaOutdated(
+            f"the database's {migrations.name} tables are at revision {current}, this program needs "
+            f"{migrations.head}; run: python worker.py --migrate"
+        )
 
 
 def _is_missing_table(error: ProgrammingError | OperationalError) -> bool:
@@ -132,7 +163,7 @@ def _too_new(migrations: MigrationSet, current: str) -> SchemaTooNew:
     )
 
 
-def _run_alembic(connection: "Connection", migrations: MigrationSet) -> None:
+def _run_alembic(connection: Connection, migrations: MigrationSet) -> None:
     from alembic import command
     from alembic.config import Config
 

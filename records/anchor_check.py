@@ -14,11 +14,10 @@ from keys.signing import SigningKeyFault, is_signed_by, key_id, load_public_key
 from records.anchors import ANCHORED, AnchorLine
 from records.chain import GENESIS_HASH
 from records.entries import AuditTrail, ReadEvent
-from records.personal import OPENED_BY
 
 
 class AnchorState(StrEnum):
-    """`none`: there is no anchor file, or it says nothing about this record."""
+    """`none`: nothing is anchored yet, and nothing should be."""
 
     NONE = "none"
     WHOLE = "whole"
@@ -76,20 +75,52 @@ def check_anchors(
         AnchorsUnreadable: there is a file that can't be read.
     """
     content = _content(file)
-    if content is None:
-        return AnchorVerdict(state=AnchorState.NONE)
     anchored: list[AnchorLine] = []
     try:
-        lines = [line for line in _lines(content, keys) if line.record_id == record_id]
-        if not lines:
+        if content is None:
+            _require_none(file, trail)
             return AnchorVerdict(state=AnchorState.NONE)
+        lines = [line for line in _lines(content, keys) if line.record_id == record_id]
         if trail is not None:
             anchored = [line for line in lines if line.closure_id == trail.closure_id]
             _compare(anchored, trail)
         _require_rows([line for line in lines if line.account_id == account_id], set(closure_ids))
+        if not lines:
+            return AnchorVerdict(state=AnchorState.NONE)
     except _Broken as fault:
         return AnchorVerdict(state=AnchorState.BROKEN, anchored=len(anchored), fault=str(fault))
     return AnchorVerdict(state=AnchorState.WHOLE, anchored=len(anchored))
+
+
+def verified_lines(file: Path, keys: Mapping[str, Ed25519PublicKey]) -> tuple[AnchorLine, ...]:
+    """All lines of an anchor file, or of the ledger of erasures; none when there is no file.
+
+    A line that a crash left unfinished was never acknowledged.
+
+    Raises:
+        AnchorsUnreadable: it can't be read, or was changed.
+    """
+    whole, end, _ = (_content(file) or b"").rpartition(b"\n")
+    try:
+        return tuple(_lines(whole + end, keys))
+    except _Broken as fault:
+        raise AnchorsUnreadable(str(fault).replace("the anchor file", str(file))) from fault
+
+
+def readable_lines(file: Path) -> tuple[AnchorLine | None, ...]:
+    """What the file says, without its verification; None in the place of what is no anchor.
+
+    Raises:
+        AnchorsUnreadable: there is a file that can't be read.
+    """
+    return tuple(_readable(text) for text in (_content(file) or b"").split(b"\n")[:-1])
+
+
+def _readable(text: bytes) -> AnchorLine | None:
+    try:
+        return AnchorLine.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def _content(file: Path) -> bytes | None:
@@ -131,6 +162,15 @@ def _lines(content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> Iterable[Anc
         yield line
 
 
+def _require_none(file: Path, trail: AuditTrail | None) -> None:
+    first = next(iter(_to_be_anchored(trail.events)), None) if trail is not None else None
+    if trail is not None and first is not None:
+        raise _Broken(
+            f"the anchor file {file} is missing, and event {first.sequence} ({first.event.value}) of closure "
+            f"{trail.closure_id} must be in it: put it back from its backup"
+        )
+
+
 def _compare(anchored: list[AnchorLine], trail: AuditTrail) -> None:
     events = {event.sequence: event for event in trail.events}
     for line in anchored:
@@ -152,8 +192,6 @@ def _compare(anchored: list[AnchorLine], trail: AuditTrail) -> None:
 
 
 def _to_be_anchored(events: tuple[ReadEvent, ...]) -> Iterable[ReadEvent]:
-    if not events or OPENED_BY not in events[0].hashed.details:
-        return ()  # of before there were anchors
     return (event for event in events if event.stage_to in ANCHORED)
 
 

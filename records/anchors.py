@@ -11,19 +11,20 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
 from pydantic import Field, JsonValue, ValidationError
 
+from closure.canonical import canonical_json
 from closure.lifecycle import ENDED, Stage
 from closure.model import Instant, Model
 from keys.signing import Signer, SigningKeyFault, load_or_create_signer
-from records.chain import GENESIS_HASH, canonical_json, canonical_time, text_hash
-from records.identity import wall_clock
+from private_files import make_private_folder, owner_only, sync_folder
+from records.chain import GENESIS_HASH, canonical_time, text_hash
 
 ANCHORED: Final = frozenset({Stage.COOLING_OFF, Stage.ENTERING, Stage.SILENT, Stage.RETAINED}) | ENDED
 """A chain's head is anchored with each step into one of these."""
@@ -34,6 +35,11 @@ _REMEMBERED_BYTES = 1 << 20
 """How much of an old file is looked through for a head that is anchored already. An anchor is repeated only
 shortly after it was written, and a second line for a head would do no harm."""
 _HEX64 = r"^[0-9a-f]{64}$"
+
+
+def wall_clock() -> datetime:
+    """Now, UTC."""
+    return datetime.now(UTC)
 
 
 class AnchorNotWritten(Exception):
@@ -86,11 +92,11 @@ class AnchorLine(ChainHead):
 class Anchors(Protocol):
     """Where heads are anchored."""
 
-    async def append(self, head: ChainHead) -> None:
-        """Anchors the head durably; again for the same head changes nothing that matters.
+    async def append(self, *heads: ChainHead) -> None:
+        """Anchors the heads durably; again for the same head changes nothing that matters.
 
         Raises:
-            AnchorNotWritten: it isn't anchored; try again.
+            AnchorNotWritten: not all of them are anchored; try again.
         """
         ...
 
@@ -99,8 +105,8 @@ class AnchorFile:
     """The file, for writing; several workers may share it on one file system.
 
     Args:
-        file: made when there is none, with its folder.
-        signing_key_file: see `keys.signing.load_or_create_signer`.
+        file: made when there is none, with its folder, readable by its owner only.
+        signing_key_file: read for each line; made on first use, but never where the file has lines.
         clock: wall clock, with an offset.
     """
 
@@ -118,19 +124,22 @@ class AnchorFile:
 
     async def require_writable(self) -> None:
         """Raises `AnchorNotWritten` where `append` would."""
-        await asyncio.to_thread(self._append, None)
+        await asyncio.to_thread(self._append, ())
 
-    async def append(self, head: ChainHead) -> None:
+    async def append(self, *heads: ChainHead) -> None:
         """See `Anchors`."""
-        await asyncio.to_thread(self._append, head)
+        await asyncio.to_thread(self._append, heads)
 
-    def _append(self, head: ChainHead | None) -> None:
+    def _append(self, heads: Sequence[ChainHead]) -> None:
         try:
-            signer = load_or_create_signer(self._signing_key_file)
             with self._lock, self._locked() as descriptor:
+                signer = self._signer(descriptor)
                 self._catch_up(descriptor)
-                if head is not None and text_hash(head.model_dump_json()) not in self._heads:
-                    self._write(descriptor, head, signer)
+                for head in heads:
+                    if text_hash(head.model_dump_json()) not in self._heads:
+                        self._write(descriptor, head, signer)
+                if heads:  # also for a line that is there: who wrote it may have failed here
+                    os.fsync(descriptor)
         except SigningKeyFault as error:
             raise AnchorNotWritten(f"{self._file} can't be signed: {error}") from error
         except OSError as error:
@@ -138,15 +147,19 @@ class AnchorFile:
                 f"the anchor file {self._file} can't be written: {error.strerror or error}"
             ) from error
 
+    def _signer(self, descriptor: int) -> Signer:
+        """A key is made only for an empty file: where lines are signed, a missing key is lost, not new."""
+        return load_or_create_signer(self._signing_key_file, has_signed=os.fstat(descriptor).st_size > 0)
+
     @contextmanager
     def _locked(self) -> Iterator[int]:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._file.parent)
         is_new = not self._file.exists()
-        descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = owner_only(self._file, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         try:
             self._wait_for_lock(descriptor)
             if is_new:
-                _sync_folder(self._file.parent)
+                sync_folder(self._file.parent)
             yield descriptor
         finally:
             os.close(descriptor)
@@ -197,7 +210,6 @@ class AnchorFile:
         written = os.write(descriptor, line + b"\n")
         if written != len(line) + 1:
             raise AnchorNotWritten(f"the anchor file {self._file} took only a part of a line")
-        os.fsync(descriptor)
         self._remember(line)
         self._read_to += written
 
@@ -216,12 +228,3 @@ def _read(descriptor: int, start: int, end: int) -> bytes:
         parts.append(part)
         start += len(part)
     return b"".join(parts)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a new file's name as durable as its content."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,25 +8,16 @@ head hashes elsewhere too.
 """
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
+from closure.canonical import canonical_json
 from records.entries import AuditEvent, ChainFault
 
 GENESIS_HASH = "0" * 64
 """What the first event names as its predecessor."""
-
-
-def canonical_json(value: JsonValue | Mapping[str, JsonValue]) -> str:
-    """The one spelling of a JSON value: keys sorted, no spaces, characters as themselves.
-
-    Raises:
-        ValueError: NaN or an infinity, which JSON does not have.
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_time(moment: datetime) -> str:
@@ -45,7 +36,6 @@ def hash_event(event: AuditEvent) -> str:
     content: dict[str, JsonValue] = {
         "closure_id": event.closure_id,
         "sequence": event.sequence,
-        "key": event.key,
         "event": event.event.value,
         "time": canonical_time(event.time),
         "stage_from": event.stage_from.value if event.stage_from else None,

@@ -1,400 +1,255 @@
-"""The closure record in SQL: every change of stage is compare-and-set and leaves one audit event with it.
+"""A closure's row: locked, changed by named steps, each with its audit event in the same transaction."""
 
-Every method may raise `database.DatabaseUnreachable`. After that a write may have happened or not: the same
-write with the same key is safe.
-"""
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
-
-from pydantic_core import PydanticSerializationError
-from sqlalchemy import ColumnElement, RowMapping, insert, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from closure.errors import RefusalType, Refused
-from closure.lifecycle import Outcome, Stage
-from database.engine import overwrite_journal, reading, transaction
-from records.anchors import ANCHORED, Anchors
+from closure.events import Event, Opened
+from closure.lifecycle import Stage
+from closure.state import ClosureState
+from closure.transitions import Change
+from database.parts import in_parts
+from records.anchors import ANCHORED
 from records.chain import GENESIS_HASH, seal
-from records.entries import (
-    AuditEvent,
-    AuditTrail,
-    Entry,
-    EventType,
-    NewClosure,
-    ReadEvent,
-    RecordedClosure,
+from records.entries import AuditEvent
+from records.erasure import erase_account, key_for_writing
+from records.lookups import closure_row
+from records.personal import AccountKey, seal_personal
+from records.rows import event_columns, require_storable, state_columns, state_of
+from records.tables import record_closures, record_events
+
+# Built once: most of what a short statement costs is making it.
+_NEW_EVENT: Final = insert(record_events)
+_CHANGE: Final = update(record_closures).where(
+    record_closures.c.closure_id == bindparam("of"), record_closures.c.stage == bindparam("was")
 )
-from records.erasure import ERASED_PLAN, erase_account, key_for_reading, key_for_writing, was_deleted
-from records.lookups import chain_head, closure_row, event_rows, openers, plan_content, written_before
-from records.personal import OPENED_BY, NotOpened, open_personal, seal_personal
-from records.rows import (
-    PINNED,
-    closure_of,
-    event_columns,
-    event_of,
-    require_storable,
-    trail_of,
-)
-from records.steps import document_after, document_columns, require_epoch, require_step
-from records.tables import record_closures, record_events, record_names, record_plans
-
-_OPEN_ATTEMPTS = 5
 
 
-class ClosureRecords:
-    """Closures, their audit events and their plans. Needs the tables of `records.schema.MIGRATIONS`.
+class LockedClosure:
+    """A closure's row under its lock, until the transaction ends. Only a write transaction makes one."""
 
-    With `anchors`, a write that brings a stage of `ANCHORED` is done only when its head is anchored there,
-    too: it may raise `AnchorNotWritten`, and then the same write with the same key is to be repeated.
-    """
+    def __init__(self, connection: Connection, row: RowMapping | Mapping[str, object]) -> None:
+        self._connection = connection
+        self._event_count = int(str(row["event_count"]))
+        self._head_hash = str(row["head_hash"])
+        self._key: AccountKey | None = None
+        self.anchor_due = None if row["anchor_due"] is None else int(str(row["anchor_due"]))
+        self.state = state_of(row)
+        self.policy_hash = str(row["policy_hash"])
+        self.owner_closure_id = _text(row["owner_closure_id"])
+        self.run_id = _text(row["run_id"])
 
-    def __init__(self, engine: AsyncEngine, anchors: Anchors | None = None) -> None:
-        self._engine = engine
-        self._anchors = anchors
+    @property
+    def closure_id(self) -> str:
+        return self.state.closure_id
 
-    async def open(self, new: NewClosure) -> None:
-        """Records a new closure with its first event; again for the same closure and key changes nothing.
+    @property
+    def account_key(self) -> AccountKey:
+        """The key of the account's personal data."""
+        if self._key is None:
+            self._key = key_for_writing(self._connection, self.state.account_id)
+        return self._key
 
-        Raises:
-            Refused: `CLOSURE_ALREADY_OPEN` when the account has another open closure, which it names, or when
-                the closure was opened with another key; `MALFORMED_INPUT` when a text doesn't fit.
-        """
-        _require_openable(new)
-        for attempt in range(1, _OPEN_ATTEMPTS + 1):
-            try:
-                with _refusing_no_text():
-                    async with transaction(self._engine) as connection:
-                        await _open(connection, new)
-                await self._anchor(new.document.closure_id, 1, new.document.stage)
-                return
-            except IntegrityError:
-                # Another opening won the race. What it left decides; it may also have ended already.
-                if attempt == _OPEN_ATTEMPTS:
-                    raise
-
-    async def write(self, entry: Entry) -> int:
-        """Appends an event and takes the closure's step with it; returns the event's sequence.
-
-        The same key again returns the first write's sequence and changes nothing, whatever the entry holds.
-
-        Raises:
-            Refused: `CLOSURE_NOT_FOUND`; `STALE_RUN` when a later run took over; `STAGE_CONFLICT` when the
-                closure is not in `stage_from` or its lifecycle has no such step; `MALFORMED_INPUT` when the
-                document is another closure's or a text doesn't fit.
-        """
-        require_storable(
-            record_events, {"closure_id": entry.closure_id, "key": entry.key, "actor": entry.actor}
-        )
-        with _refusing_no_text():
-            async with transaction(self._engine) as connection:
-                sequence = await _write(connection, entry)
-        if entry.stage_to is Stage.DELETED:
-            await overwrite_journal(self._engine)
-        await self._anchor(entry.closure_id, sequence, entry.stage_to)
-        return sequence
-
-    async def resume(self, closure_id: str, expected_epoch: int, *, time: datetime | None = None) -> int:
-        """Lets a new run take over: from now on the record refuses the writes of earlier epochs.
+    def apply(self, change: Change, *, time: datetime, actor: str | None = None) -> None:
+        """Stores the state after a step, with its audit event.
 
         Args:
-            closure_id: which closure.
-            expected_epoch: the epoch that the caller saw; of two who resume at once, one wins.
-            time: when, with an offset; by default now by the wall, since no run's clock is there to ask.
-
-        Returns:
-            The new run's epoch.
-
-        Raises:
-            Refused: `CLOSURE_NOT_FOUND`, `CLOSURE_ENDED`, or `STALE_RUN` when the epoch is another.
+            change: from a transition of `closure.transitions`, of this closure's state.
+            time: the closure's clock, UTC.
+            actor: the id of the user who did it; None for the engine itself.
         """
-        async with transaction(self._engine) as connection:
-            row = await _lock(connection, closure_id)
-            if row["outcome"] is not None:
-                raise Refused(RefusalType.CLOSURE_ENDED, f"closure {closure_id} has ended: {row['outcome']}")
-            require_epoch(row, expected_epoch)
-            epoch = expected_epoch + 1
-            stage = Stage(row["stage"])
-            event = AuditEvent(
-                closure_id=closure_id,
-                sequence=row["event_count"] + 1,
-                key=f"resumed/{epoch}",
-                event=EventType.RESUMED,
-                time=time or datetime.now(UTC),
-                stage_from=stage,
-                stage_to=None,
-                actor=None,
-                details={"run_epoch": epoch},
-                previous_hash=row["head_hash"],
-                hash="",
+        before, self.state = self.state, change.state
+        columns: dict[str, object] = {"updated_at": time, **state_columns(change.state)}
+        if change.state.stage is not before.stage:
+            columns["stage_since"] = time
+        if change.event is not None:
+            sealed = self._append(change.event, before.stage, change.state.stage, time, actor)
+            columns |= {"event_count": sealed.sequence, "head_hash": sealed.hash}
+            if change.state.stage in ANCHORED and change.state.stage is not before.stage:
+                columns["anchor_due"] = self.anchor_due = sealed.sequence
+        changed = self._connection.execute(
+            _CHANGE, {"of": self.closure_id, "was": before.stage.value, **columns}
+        )
+        if changed.rowcount != 1:
+            # Can't be under the row's lock; a database that does not lock must not break the chain.
+            raise Refused(
+                RefusalType.STAGE_CONFLICT, f"closure {self.closure_id} was changed at the same time"
             )
-            await _append(connection, row, event, {"run_epoch": epoch})
-            return epoch
+        if change.state.stage is Stage.DELETED:
+            erase_account(self._connection, self.state.account_id, time)
 
-    async def save_plan(self, closure_id: str, plan_hash: str, content: str) -> None:
-        """Keeps a plan's JSON; a plan that is there stays as it is.
-
-        Raises:
-            Refused: `CLOSURE_NOT_FOUND`.
-        """
-        async with transaction(self._engine) as connection:
-            await _lock(connection, closure_id)
-            if await plan_content(connection, closure_id, plan_hash) is None:
-                values = {"closure_id": closure_id, "plan_hash": plan_hash, "content": content}
-                await connection.execute(insert(record_plans).values(values))
-
-    async def plan(self, closure_id: str, plan_hash: str) -> str | None:
-        """The JSON of a plan of this closure; None for an unknown one, and when the account was deleted."""
-        async with reading(self._engine) as connection:
-            content = await plan_content(connection, closure_id, plan_hash)
-        return None if content == ERASED_PLAN else content
-
-    async def get(self, closure_id: str) -> RecordedClosure | None:
-        """The closure with this id."""
-        return await self._first(record_closures.c.closure_id == closure_id)
-
-    async def last(self, account_id: str) -> RecordedClosure | None:
-        """The account's closure that was opened last, open or ended."""
-        return await self._first(record_closures.c.account_id == account_id)
-
-    async def open_closure(self, account_id: str) -> RecordedClosure | None:
-        """The account's closure that has no outcome yet; there is at most one."""
-        return await self._first(
-            record_closures.c.account_id == account_id, record_closures.c.outcome.is_(None)
+    def hold_by(self, run_id: str) -> None:
+        """From now on this run holds the closure; steps of any other are refused."""
+        self.run_id = run_id
+        self._connection.execute(
+            update(record_closures)
+            .where(record_closures.c.closure_id == self.closure_id)
+            .values(run_id=run_id, interrupted_at=None)
         )
 
-    async def listing(
-        self, stage: Stage | None = None, provider: str | None = None
-    ) -> tuple[RecordedClosure, ...]:
-        """All closures, of a stage or a provider where given, those opened last first."""
-        conditions = []
-        if stage is not None:
-            conditions.append(record_closures.c.stage == stage.value)
-        if provider is not None:
-            conditions.append(record_closures.c.provider == provider)
-        query = select(record_closures).where(*conditions).order_by(record_closures.c.opened_sequence.desc())
-        async with reading(self._engine) as connection:
-            rows = (await connection.execute(query)).mappings().all()
-            opened_by = await openers(connection, *conditions)
-        return tuple(closure_of(row, opened_by.get(row["closure_id"])) for row in rows)
-
-    async def events(self, closure_id: str) -> tuple[ReadEvent, ...]:
-        """The closure's audit events by sequence; empty for an unknown closure.
-
-        Raises:
-            ValueError: a row was made unreadable; `trail` says which.
-        """
-        async with reading(self._engine) as connection:
-            closure = await closure_row(connection, closure_id)
-            if closure is None:
-                return ()
-            key = await key_for_reading(connection, closure["account_id"])
-            rows = await event_rows(connection, closure_id)
-        try:
-            return tuple(open_personal(event_of(row), key) for row in rows)
-        except NotOpened as error:
-            raise ValueError("an event's personal part does not open: somebody changed it") from error
-
-    async def trail(self, closure_id: str) -> AuditTrail | None:
-        """The closure's events and whether their chain holds, all from one snapshot."""
-        async with reading(self._engine) as connection:
-            closure = await closure_row(connection, closure_id)
-            if closure is None:
-                return None
-            account_id = closure["account_id"]
-            return trail_of(
-                closure,
-                await event_rows(connection, closure_id),
-                await key_for_reading(connection, account_id),
-                erased=await was_deleted(connection, account_id),
-            )
-
-    async def policy_snapshot(self, closure_id: str) -> str:
-        """The canonical JSON of the policy that the closure runs under.
-
-        Raises:
-            Refused: `CLOSURE_NOT_FOUND`.
-        """
-        query = select(record_closures.c.policy_snapshot).where(record_closures.c.closure_id == closure_id)
-        async with reading(self._engine) as connection:
-            snapshot: str | None = await connection.scalar(query)
-        if snapshot is None:
-            raise _not_found(closure_id)
-        return snapshot
-
-    async def closure_ids(self, account_id: str) -> tuple[str, ...]:
-        """All closures of the account, in the order of their opening."""
-        query = (
-            select(record_closures.c.closure_id)
-            .where(record_closures.c.account_id == account_id)
-            .order_by(record_closures.c.opened_sequence)
+    def _append(
+        self, event: Event, before: Stage, after: Stage, time: datetime, actor: str | None
+    ) -> AuditEvent:
+        unsealed = AuditEvent(
+            closure_id=self.closure_id,
+            sequence=self._event_count + 1,
+            event=event.TYPE,
+            time=time,
+            stage_from=before,
+            stage_to=after if after is not before else None,
+            actor=actor,
+            details=event.details(),
+            previous_hash=self._head_hash,
+            hash="",
         )
-        async with reading(self._engine) as connection:
-            return tuple((await connection.scalars(query)).all())
-
-    async def record_id(self) -> str:
-        """What this record is called in its anchors."""
-        async with reading(self._engine) as connection:
-            return str(await connection.scalar(select(record_names.c.record_id)))
-
-    async def _anchor(self, closure_id: str, sequence: int, stage: Stage | None) -> None:
-        if self._anchors is None or stage not in ANCHORED:
-            return
-        async with reading(self._engine) as connection:
-            head = await chain_head(connection, closure_id, sequence)
-        await self._anchors.append(head)
-
-    async def _first(self, *conditions: ColumnElement[bool]) -> RecordedClosure | None:
-        query = (
-            select(record_closures)
-            .where(*conditions)
-            .order_by(record_closures.c.opened_sequence.desc())
-            .limit(1)
-        )
-        async with reading(self._engine) as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-            if row is None:
-                return None
-            closure_id = row["closure_id"]
-            opened_by = await openers(connection, record_closures.c.closure_id == closure_id)
-            return closure_of(row, opened_by.get(closure_id))
+        sealed = _insert_event(self._connection, unsealed, self.account_key)
+        self._event_count, self._head_hash = sealed.sequence, sealed.hash
+        return sealed
 
 
-async def _open(connection: AsyncConnection, new: NewClosure) -> None:
-    document = new.document
-    if await closure_row(connection, document.closure_id) is not None:
-        if await written_before(connection, document.closure_id, new.key) == 1:
-            return
-        raise Refused(
-            RefusalType.CLOSURE_ALREADY_OPEN, f"closure {document.closure_id} was opened by another request"
-        )
-    await _require_no_open_closure(connection, document.account_id)
-    key = await key_for_writing(connection, document.account_id)
-    opened_by = key.name(new.opened_by)
+def lock_closure(connection: Connection, closure_id: str) -> LockedClosure:
+    """The closure, locked for this write transaction.
+
+    Raises:
+        Refused: `CLOSURE_NOT_FOUND`.
+    """
+    row = closure_row(connection, closure_id, lock=True)
+    if row is None:
+        raise closure_not_found(closure_id)
+    return LockedClosure(connection, row)
+
+
+def insert_closure(
+    connection: Connection,
+    state: ClosureState,
+    *,
+    policy_hash: str,
+    opened_by: str | None,
+    agreement_version: str | None = None,
+    owner: ClosureState | None = None,
+    run_id: str | None,
+    time: datetime,
+) -> LockedClosure:
+    """A new closure with its first event; a subaccount's is opened by its owner's closure.
+
+    Raises:
+        Refused: `CLOSURE_ALREADY_OPEN` when the account has an open closure, which it names;
+            `MALFORMED_INPUT` when a text can't be stored.
+    """
+    require_storable(
+        record_closures,
+        {
+            "closure_id": state.closure_id,
+            "account_id": state.account_id,
+            "provider": state.provider,
+            "policy": state.policy,
+            "policy_version": state.policy_version,
+        },
+    )
+    _require_none_open(connection, state.account_id)
+    key = key_for_writing(connection, state.account_id)
+    opener = key.name(opened_by) if opened_by is not None else None
+    pinned = {
+        "account_id": state.account_id,
+        "provider": state.provider,
+        "policy": state.policy,
+        "policy_version": state.policy_version,
+        "policy_hash": policy_hash,
+        "mode": state.mode.value,
+    }
     opened = AuditEvent(
-        closure_id=document.closure_id,
+        closure_id=state.closure_id,
         sequence=1,
-        key=new.key,
-        event=EventType.OPENED,
-        time=new.time,
+        event=Opened.TYPE,
+        time=time,
         stage_from=None,
-        stage_to=document.stage,
-        actor=new.opened_by,
-        details={**new.details, **_pinned_columns(new), OPENED_BY: opened_by},
+        stage_to=state.stage,
+        actor=opened_by,
+        details=Opened(
+            account_id=state.account_id,
+            provider=state.provider,
+            policy=state.policy,
+            policy_version=state.policy_version,
+            policy_hash=policy_hash,
+            mode=state.mode,
+            opened_by=opener,
+            agreement_version=agreement_version,
+            owner=owner.account_id if owner else None,
+            owner_closure=owner.closure_id if owner else None,
+        ).details(),
         previous_hash=GENESIS_HASH,
         hash="",
     )
-    event = seal(seal_personal(opened, key))
-    values = {
-        **_pinned_columns(new),
-        "closure_id": document.closure_id,
-        "run_epoch": 0,
-        "policy_snapshot": new.policy_snapshot,
-        "opened_by": opened_by,
-        "opened_at": new.time,
-        "updated_at": new.time,
+    sealed = seal(seal_personal(opened, key))
+    row = {
+        **pinned,
+        "closure_id": state.closure_id,
+        "owner_closure_id": owner.closure_id if owner else None,
+        "workflow_id": state.workflow_id,
+        "run_id": run_id,
+        "opened_by": opener,
+        "opened_at": time,
+        "updated_at": time,
+        "stage_since": time,
+        "interrupted_at": None,
         "event_count": 1,
-        "head_hash": event.hash,
-        **document_columns(document),
+        "head_hash": sealed.hash,
+        "anchor_due": 1 if state.stage in ANCHORED else None,
+        **state_columns(state),
     }
-    await connection.execute(insert(record_closures).values(values))
-    await connection.execute(insert(record_events).values(event_columns(event)))
+    connection.execute(insert(record_closures).values(row))
+    connection.execute(insert(record_events).values(event_columns(sealed)))
+    return LockedClosure(connection, row)
 
 
-def _pinned_columns(new: NewClosure) -> dict[str, str]:
-    of = new.document
-    values = (of.account_id, of.provider, of.policy, of.policy_version, new.policy_hash)
-    return dict(zip(PINNED, values, strict=True))
-
-
-def _require_openable(new: NewClosure) -> None:
-    texts = {**_pinned_columns(new), "closure_id": new.document.closure_id, "opened_by": new.opened_by}
-    require_storable(record_closures, texts)
-    require_storable(record_events, {"key": new.key})
-
-
-async def _require_no_open_closure(connection: AsyncConnection, account_id: str) -> None:
-    query = select(record_closures.c.closure_id).where(
-        record_closures.c.account_id == account_id, record_closures.c.outcome.is_(None)
+def open_closure_id(connection: Connection, account_id: str) -> str | None:
+    """The account's closure that has no outcome yet; there is at most one."""
+    found: str | None = connection.scalar(
+        select(record_closures.c.closure_id).where(
+            record_closures.c.account_id == account_id, record_closures.c.outcome.is_(None)
+        )
     )
-    other: str | None = await connection.scalar(query)
+    return found
+
+
+def open_workflow_ids(connection: Connection, account_ids: Iterable[str]) -> tuple[str, ...]:
+    """Workflow ids of the open closures that these accounts have of their own."""
+    row = record_closures.c
+    found: list[str] = []
+    for part in in_parts(account_ids):
+        query = select(row.workflow_id).where(
+            row.account_id.in_(part), row.outcome.is_(None), row.owner_closure_id.is_(None)
+        )
+        found += connection.scalars(query)
+    return tuple(found)
+
+
+def closure_not_found(closure_id: str) -> Refused:
+    return Refused(
+        RefusalType.CLOSURE_NOT_FOUND,
+        f"the record has no closure {closure_id}",
+        facts={"closure_id": closure_id},
+    )
+
+
+def _require_none_open(connection: Connection, account_id: str) -> None:
+    other = open_closure_id(connection, account_id)
     if other is not None:
         raise Refused(
             RefusalType.CLOSURE_ALREADY_OPEN,
-            f"account {account_id} already has an open closure: {other}; "
-            f"see `starter.py status {account_id}`",
+            f"account {account_id} already has an open closure: {other}",
+            facts={"account_id": account_id, "closure_id": other},
         )
 
 
-async def _write(connection: AsyncConnection, entry: Entry) -> int:
-    row = await _lock(connection, entry.closure_id)
-    written = await written_before(connection, entry.closure_id, entry.key)
-    if written is not None:
-        return written
-    require_step(row, entry)
-    document = document_after(row, entry)
-    sequence = await _append(
-        connection,
-        row,
-        AuditEvent(
-            closure_id=entry.closure_id,
-            sequence=row["event_count"] + 1,
-            key=entry.key,
-            event=entry.event,
-            time=entry.time,
-            stage_from=entry.stage_from,
-            stage_to=entry.stage_to,
-            actor=entry.actor,
-            details=entry.details,
-            previous_hash=row["head_hash"],
-            hash="",
-        ),
-        document_columns(document),
-    )
-    if document.outcome is Outcome.DELETED:
-        await erase_account(connection, document.account_id, entry.time)
-    return sequence
-
-
-async def _append(
-    connection: AsyncConnection, row: RowMapping, event: AuditEvent, changes: Mapping[str, str | int | None]
-) -> int:
-    key = await key_for_writing(connection, row["account_id"])
+def _insert_event(connection: Connection, event: AuditEvent, key: AccountKey) -> AuditEvent:
     sealed = seal(seal_personal(event, key))
-    await connection.execute(insert(record_events).values(event_columns(sealed)))
-    changed = await connection.execute(
-        update(record_closures)
-        .where(
-            record_closures.c.closure_id == event.closure_id,
-            record_closures.c.stage == row["stage"],
-            record_closures.c.run_epoch == row["run_epoch"],
-            record_closures.c.event_count == row["event_count"],
-        )
-        .values(updated_at=event.time, event_count=sealed.sequence, head_hash=sealed.hash, **changes)
-    )
-    if changed.rowcount != 1:
-        # Can't be under the row's lock; a database that does not lock must not break the chain.
-        raise Refused(RefusalType.STAGE_CONFLICT, f"closure {event.closure_id} was changed at the same time")
-    return sealed.sequence
+    connection.execute(_NEW_EVENT, event_columns(sealed))
+    return sealed
 
 
-async def _lock(connection: AsyncConnection, closure_id: str) -> RowMapping:
-    row = await closure_row(connection, closure_id, lock=True)
-    if row is None:
-        raise _not_found(closure_id)
-    return row
-
-
-def _not_found(closure_id: str) -> Refused:
-    return Refused(RefusalType.CLOSURE_NOT_FOUND, f"the record has no closure {closure_id}")
-
-
-@contextmanager
-def _refusing_no_text() -> Iterator[None]:
-    """For what is in JSON: text that UTF-8 doesn't have, which no repetition makes storable."""
-    try:
-        yield
-    except (UnicodeEncodeError, PydanticSerializationError) as error:
-        raise Refused(RefusalType.MALFORMED_INPUT, "a text has characters that are no text") from error
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

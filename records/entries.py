@@ -1,92 +1,13 @@
-"""What is written to and read from the record."""
+"""What is read from the record."""
 
-from enum import StrEnum
+from pydantic import JsonValue
 
-from pydantic import Field, JsonValue
-
+from closure.acts import ActKind
+from closure.events import EVENTS, Event, EventType
 from closure.lifecycle import Stage
-from closure.messages import IdentityMethod, StatusDocument
+from closure.messages import IdentityMethod
 from closure.model import Instant, WireModel
-
-
-class EventType(StrEnum):
-    """What an audit event says."""
-
-    OPENED = "opened"
-    REFUSED = "refused"
-    CHECK_STARTED = "check_started"
-    SURVEYED = "surveyed"
-    RENOUNCED = "renounced"
-    CONFIRM_REFUSED = "confirm_refused"
-    CONFIRMED = "confirmed"
-    ACCESS_STOPPED = "access_stopped"
-    RESOURCES_RELEASED = "resources_released"
-    BALANCE_FORFEITED = "balance_forfeited"
-    DEBT_VOIDED = "debt_voided"
-    SILENCE_BEGAN = "silence_began"
-    FINAL_CHECK_BEGAN = "final_check_began"
-    FINAL_CHECK_WAITING = "final_check_waiting"
-    FINAL_CHECK_PASSED = "final_check_passed"
-    FINAL_CHECK_FAILED = "final_check_failed"
-    REFUND_STARTED = "refund_started"
-    REFUND_PARTLY_SETTLED = "refund_partly_settled"
-    REFUND_SETTLED = "refund_settled"
-    REFUND_FAILED = "refund_failed"
-    REFUND_LATE = "refund_late"
-    RETENTION_BEGAN = "retention_began"
-    SUBACCOUNTS_STOPPED = "subaccounts_stopped"
-    PLAN_ADAPTED = "plan_adapted"
-    SUBACCOUNTS_HELD_UP = "subaccounts_held_up"
-    SUBACCOUNTS_DELETED = "subaccounts_deleted"
-    DELETION_BEGAN = "deletion_began"
-    DORMANT = "dormant"
-    APPROVED = "approved"
-    COOL_OFF_BEGAN = "cool_off_began"
-    COOL_OFF_ENDED = "cool_off_ended"
-    COOL_OFF_STOPPED = "cool_off_stopped"
-    LEGAL_HOLD = "legal_hold"
-    LEGAL_HOLD_LIFTED = "legal_hold_lifted"
-    DATA_ERASED = "data_erased"
-    DELETED = "deleted"
-    RESTORED = "restored"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
-    CANCEL_IGNORED = "cancel_ignored"
-    RESUMED = "resumed"
-
-
-class Entry(WireModel):
-    """One write: an audit event and, with it in one transaction, the closure's new state.
-
-    `key` makes the write idempotent. `stage_from` is compared with the row's stage and `run_epoch` with its
-    epoch; when `stage_to` is None the stage stays. `time` is the closure's clock, UTC. `actor` is a user id,
-    None for the engine itself. The actor and what else may be personal in `details` is stored under the
-    account's key (`records.personal`).
-    """
-
-    closure_id: str
-    run_epoch: int = 0
-    key: str
-    event: EventType
-    time: Instant
-    stage_from: Stage
-    stage_to: Stage | None = None
-    actor: str | None = None
-    details: dict[str, JsonValue] = Field(default_factory=dict)
-    document: StatusDocument | None = None
-    """The whole public state after the step; None leaves the stored one, but for its stage."""
-
-
-class NewClosure(WireModel):
-    """The first write: the row itself. `policy_snapshot` is the pinned policy's canonical JSON."""
-
-    document: StatusDocument
-    policy_hash: str
-    policy_snapshot: str
-    opened_by: str
-    key: str
-    time: Instant
-    details: dict[str, JsonValue] = Field(default_factory=dict)
+from closure.state import ClosureState
 
 
 class AuditEvent(WireModel):
@@ -94,7 +15,6 @@ class AuditEvent(WireModel):
 
     closure_id: str
     sequence: int
-    key: str
     event: EventType
     time: Instant
     stage_from: Stage | None
@@ -118,6 +38,13 @@ class ReadEvent(AuditEvent):
     hashed: HashedPart
     erased: bool = False
 
+    @property
+    def content(self) -> Event:
+        """The event as its model; what is erased of it has its default."""
+        model = EVENTS[self.event]
+        gone = model.personal_fields() if self.erased else frozenset[str]()
+        return model.model_validate({name: value for name, value in self.details.items() if name not in gone})
+
 
 class ChainFault(WireModel):
     """The first place where a chain does not verify; `sequence` 0 is the closure's row itself."""
@@ -129,17 +56,23 @@ class ChainFault(WireModel):
 class RecordedClosure(WireModel):
     """A closure as the record has it; `head_hash` is the last event's hash.
 
-    `opened_by` is None when it is erased.
+    `opened_by` is None when it is erased, and for what an owner's closure took along.
     """
 
-    document: StatusDocument
-    run_epoch: int
+    state: ClosureState
+    run_id: str | None
+    owner_closure_id: str | None
     policy_hash: str
     opened_by: str | None
     opened_at: Instant
     updated_at: Instant
+    interrupted_at: Instant | None
     event_count: int
     head_hash: str
+
+    @property
+    def closure_id(self) -> str:
+        return self.state.closure_id
 
 
 class AuditTrail(WireModel):
@@ -156,11 +89,15 @@ class AuditTrail(WireModel):
 
 
 class Proof(WireModel):
-    """That a user proved their identity for an account; `closure_id` once an act has consumed it."""
+    """That a user proved their identity for an account; `closure_id` once an act has consumed it.
+
+    `door` is the act that it was given for; what was given to close authorises every act on that closure.
+    """
 
     proof_id: str
     account_id: str
     user_id: str
     method: IdentityMethod
+    door: ActKind
     created_at: Instant
     closure_id: str | None = None

@@ -3,7 +3,7 @@
 An event with personal parts is stored without them, and with ``details["sealed"]``:
 ``{"fields": ["actor", "reason"], "content": "1.…"}``. The fields name what is missing (``actor``, the rest
 are keys of `details`); the content is base64 of a 12-byte nonce and the AES-256-GCM ciphertext of the
-fields' canonical JSON, bound to its place by ``[closure_id, key, event]`` (canonical JSON) as associated
+fields' canonical JSON, bound to its place by ``[closure_id, sequence, event]`` (canonical JSON) as associated
 data. The event's hash covers that form, so the chain verifies with the key and without it. The cipher's key
 is HMAC-SHA256 of ``seal`` under the account's key; names are HMAC-SHA256 of the user id under HMAC-SHA256 of
 ``name``.
@@ -22,7 +22,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import JsonValue
 
-from records.chain import canonical_json
+from closure.canonical import canonical_json
+from closure.events import EVENTS
 from records.entries import AuditEvent, HashedPart, ReadEvent
 
 ERASED: Final = "erased"
@@ -30,43 +31,6 @@ ERASED: Final = "erased"
 SEALED: Final = "sealed"
 OPENED_BY: Final = "opened_by"
 ACTOR: Final = "actor"
-
-PUBLIC_DETAILS: Final = frozenset(
-    {
-        "access_stopped_at",
-        "account_id",
-        "agreement_version",
-        "amount",
-        "currency",
-        "deleted",
-        "erased_stores",
-        "forfeited_cash",
-        "forfeited_promo",
-        "mode",
-        "number",
-        "owner",
-        "owner_closure",
-        "plan_hash",
-        "policy",
-        "policy_hash",
-        "policy_version",
-        "products",
-        "provider",
-        "resources",
-        "retained_stores",
-        "run_epoch",
-        "settled",
-        "subaccounts",
-        "subscriptions",
-        "survey",
-        "type",
-        "voided_debt",
-        "waiting_for",
-        OPENED_BY,
-    }
-)
-"""Details that say nothing about a person: numbers, amounts, hashes, versions and opaque account ids. What is
-not named here is sealed: a new detail is personal until somebody has thought about it."""
 
 _FORMAT = "1."
 _NONCE_BYTES = 12
@@ -118,9 +82,12 @@ class AccountKey:
 
 def seal_personal(event: AuditEvent, key: AccountKey) -> AuditEvent:
     """The event as it is stored and hashed: what may be personal is only in there under the key."""
-    public = {name: value for name, value in event.details.items() if name in PUBLIC_DETAILS}
+    model = EVENTS[event.event]
+    # What the event's model does not know is personal until somebody has thought about it.
+    public_names = model.model_fields.keys() - model.personal_fields()
+    public = {name: value for name, value in event.details.items() if name in public_names}
     personal: dict[str, JsonValue] = {
-        name: value for name, value in event.details.items() if name not in PUBLIC_DETAILS
+        name: value for name, value in event.details.items() if name not in public_names
     }
     fields = sorted(personal)
     if event.actor is not None:
@@ -170,5 +137,5 @@ def _opened(content: bytes) -> tuple[str | None, dict[str, JsonValue]]:
 
 
 def _place(event: AuditEvent) -> bytes:
-    place: list[JsonValue] = [event.closure_id, event.key, event.event.value]
+    place: list[JsonValue] = [event.closure_id, event.sequence, event.event.value]
     return canonical_json(place).encode()

@@ -2,43 +2,55 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from sqlalchemy import RowMapping, String, Table
 
+from closure.canonical import canonical_json
 from closure.errors import RefusalType, Refused
 from closure.lifecycle import Stage
-from closure.messages import StatusDocument
-from records.chain import canonical_json, canonical_time, text_hash, verify_chain
+from closure.state import STATE, ClosureState
+from records.chain import canonical_time, text_hash, verify_chain
 from records.entries import AuditEvent, AuditTrail, ChainFault, ReadEvent, RecordedClosure
 from records.personal import OPENED_BY, SEALED, AccountKey, NotOpened, open_personal
 
-PINNED = ("account_id", "provider", "policy", "policy_version", "policy_hash")
+PINNED = ("account_id", "provider", "policy", "policy_version", "policy_hash", "mode")
 """Columns of a closure's row that its first event repeats, so that they can't be exchanged unseen."""
 
 
 def closure_of(row: RowMapping, opened_by: str | None) -> RecordedClosure:
     """The closure in a row of `record_closures`; who opened it is in its first event."""
     return RecordedClosure(
-        document=StatusDocument.model_validate_json(row["document"]),
-        run_epoch=row["run_epoch"],
+        state=state_of(row),
+        run_id=row["run_id"],
+        owner_closure_id=row["owner_closure_id"],
         policy_hash=row["policy_hash"],
         opened_by=opened_by,
         opened_at=row["opened_at"],
         updated_at=row["updated_at"],
+        interrupted_at=row["interrupted_at"],
         event_count=row["event_count"],
         head_hash=row["head_hash"],
     )
 
 
-def belongs_to(document: StatusDocument, closure: RowMapping) -> bool:
-    """Whether the document is of the closure in this row of `record_closures`, under its policy."""
-    return (
-        document.closure_id,
-        document.account_id,
-        document.provider,
-        document.policy,
-        document.policy_version,
-    ) == tuple(closure[name] for name in ("closure_id", "account_id", "provider", "policy", "policy_version"))
+def state_of(row: RowMapping | Mapping[str, object]) -> ClosureState:
+    """The state in a row of `record_closures`."""
+    return STATE.validate_json(str(row["state"]))
+
+
+def state_columns(state: ClosureState) -> dict[str, str | datetime | None]:
+    """The columns of `record_closures` that follow from a state."""
+    deadline = state.deadline
+    return {
+        "stage": state.stage.value,
+        "outcome": state.outcome.value if state.outcome else None,
+        "deadline": deadline.at if deadline else None,
+        "waiting_for": state.waiting.reason.value if state.waiting else None,
+        "refund": state.refund.status.value if state.refund else None,
+        "refund_due_by": state.refund.due_by if state.refund and state.refund_is_open else None,
+        "state": STATE.dump_json(state, exclude_defaults=True).decode(),
+    }
 
 
 def event_of(row: Mapping[str, str | int | None] | RowMapping) -> AuditEvent:
@@ -58,7 +70,6 @@ def event_columns(event: AuditEvent) -> dict[str, str | int | None]:
     return {
         "closure_id": event.closure_id,
         "sequence": event.sequence,
-        "key": event.key,
         "event": event.event.value,
         "time": canonical_time(event.time),
         "stage_from": event.stage_from.value if event.stage_from else None,
@@ -82,8 +93,7 @@ def require_storable(table: Table, values: Mapping[str, str | None]) -> None:
         if value is not None and not is_storable(value, longest):
             raise Refused(
                 RefusalType.MALFORMED_INPUT,
-                f"the text for {name} can't be stored: it is longer than {longest} characters or has "
-                "characters that are no text",
+                f"the text for {name} can't be stored: it is too long or has characters that are no text",
             )
 
 
@@ -97,7 +107,12 @@ def is_storable(value: str, longest: int | None) -> bool:
 
 
 def trail_of(
-    closure: RowMapping, rows: Iterable[RowMapping], key: AccountKey | None, *, erased: bool
+    closure: RowMapping,
+    rows: Iterable[RowMapping],
+    key: AccountKey | None,
+    *,
+    policy_content: str,
+    erased: bool,
 ) -> AuditTrail:
     """Reads and verifies a closure's events, in the order given, against the closure's row.
 
@@ -105,6 +120,7 @@ def trail_of(
         closure: the row of `record_closures`.
         rows: of `record_events`.
         key: of the account's personal data; None when there is none.
+        policy_content: what the record keeps under the closure's policy hash.
         erased: whether the account was deleted, so that there must be no key.
     """
     stored: list[AuditEvent] = []
@@ -127,7 +143,7 @@ def trail_of(
                 event_count=closure["event_count"],
                 head_hash=closure["head_hash"],
             )
-            or _row_fault(closure, stored)
+            or _row_fault(closure, stored, policy_content)
             or _key_fault(events, key, erased=erased)
         )
     return AuditTrail(
@@ -152,32 +168,41 @@ def _key_fault(events: list[ReadEvent], key: AccountKey | None, *, erased: bool)
     return ChainFault(sequence=sealed.sequence, reason=reason)
 
 
-def _row_fault(closure: RowMapping, events: list[AuditEvent]) -> ChainFault | None:
+def _row_fault(closure: RowMapping, events: list[AuditEvent], policy_content: str) -> ChainFault | None:
     """What the events vouch for in the closure's own row: stage, outcome and what is pinned."""
     stage = next((event.stage_to for event in reversed(events) if event.stage_to is not None), None)
     if stage is None or stage.value != closure["stage"]:
         return ChainFault(sequence=0, reason="the closure's stage is not the one its events lead to")
     if closure["outcome"] != (stage.outcome.value if stage.outcome else None):
         return ChainFault(sequence=0, reason="the closure's outcome is not the one its events lead to")
-    if not _documents_agree(closure, stage):
-        return ChainFault(sequence=0, reason="the closure's document is not the one its events lead to")
+    if not _states_agree(closure, stage):
+        return ChainFault(sequence=0, reason="the closure's state is not the one its events lead to")
     opened = events[0]
     if any(opened.details.get(name) != closure[name] for name in PINNED):
         return ChainFault(
             sequence=0, reason="the closure's account, provider or policy is not the one it was opened with"
         )
-    # Before personal data had keys, the event and the row held the user's id itself.
-    opened_by = opened.details.get(OPENED_BY) if SEALED in opened.details else opened.actor
-    if opened_by != closure["opened_by"]:
+    if opened.details.get(OPENED_BY) != closure["opened_by"]:
         return ChainFault(sequence=0, reason="the closure was opened by another user")
-    if text_hash(closure["policy_snapshot"]) != closure["policy_hash"]:
+    if text_hash(policy_content) != closure["policy_hash"]:
         return ChainFault(sequence=0, reason="the pinned policy's content does not match its hash")
     return None
 
 
-def _documents_agree(closure: RowMapping, stage: Stage) -> bool:
+def _states_agree(closure: RowMapping, stage: Stage) -> bool:
     try:
-        document = StatusDocument.model_validate_json(closure["document"])
+        state = state_of(closure)
     except ValueError:
         return False
-    return (document.stage, document.outcome) == (stage, stage.outcome) and belongs_to(document, closure)
+    return state.stage is stage and all(
+        getattr(state, name) == closure[name]
+        for name in (
+            "closure_id",
+            "account_id",
+            "provider",
+            "policy",
+            "policy_version",
+            "mode",
+            "workflow_id",
+        )
+    )
