@@ -1,6 +1,7 @@
 """`python -m keys.codec_server`: decodes payloads for people who may see them, in the Temporal Web UI or CLI.
 
-Nothing of what it decodes is logged or kept. It decodes; only when asked to (``--encode``) does it encode.
+Nothing of what it decodes is logged or kept. It seals nothing: it can't know for which workflow it would.
+What says nothing, such as the Web UI's `recheck`, goes through it plain, as the worker takes it.
 """
 
 import json
@@ -36,10 +37,11 @@ from keys.codec_access import (
 )
 from keys.data_converter import configured_keys
 from keys.payload_cipher import PayloadCipher, is_encrypted
+from keys.payload_codec import says_nothing
 from keys.payload_faults import PayloadFault
 from keys.secret_file import SecretFault
 from log_output import configure_logging
-from settings import Settings
+from settings import Settings, setting_fault
 
 BODY_LIMIT = 8 * 1024 * 1024
 """Bytes; Temporal refuses payloads above 2 MB."""
@@ -53,6 +55,10 @@ class TooLarge(Exception):
     """The request's body is beyond the limit."""
 
 
+class SaysSomething(Exception):
+    """A payload to be sent has content."""
+
+
 @dataclass(frozen=True)
 class CodecServer:
     """What the routes share. `namespaces`: whose payloads are decoded; empty for every namespace's."""
@@ -61,7 +67,6 @@ class CodecServer:
     access: CodecAccess
     origins: frozenset[str] = field(default_factory=frozenset)
     namespaces: frozenset[str] = field(default_factory=frozenset)
-    encodes: bool = False
 
     def application(self) -> Starlette:
         routes = [
@@ -69,9 +74,8 @@ class CodecServer:
             Route("/", self.welcome),
             Route("/sign-in", self.sign_in, methods=["POST"]),
             Route("/decode", self.decode, methods=["POST"]),
+            Route("/encode", self.encode, methods=["POST"]),
         ]
-        if self.encodes:
-            routes.append(Route("/encode", self.encode, methods=["POST"]))
         cors = Middleware(
             CORSMiddleware,
             allow_origins=sorted(self.origins),
@@ -113,30 +117,28 @@ class CodecServer:
         return await self._transformed(request, self._opened)
 
     async def encode(self, request: Request) -> Response:
-        return await self._transformed(request, self._sealed)
+        """Refuses what says something."""
+        return await self._transformed(request, _passed)
 
     def _opened(self, payload: Payload) -> Payload:
         if not is_encrypted(payload):
             return payload
         try:
-            return self.cipher.open(payload)
+            return self.cipher.open(payload, None)
         except PayloadFault as fault:
             logger.warning("a payload stays encrypted", reason=str(fault))
             return payload
 
-    def _sealed(self, payload: Payload) -> Payload:
-        return payload if is_encrypted(payload) else self.cipher.seal(payload)
-
     async def _transformed(self, request: Request, transform: Callable[[Payload], Payload]) -> Response:
         origin = request.headers.get("origin")
         if origin is not None and origin not in self.origins:
-            return _refused(HTTPStatus.FORBIDDEN, "this origin is not among the --origin ones")
+            return _refused(HTTPStatus.FORBIDDEN, "this origin is not among those that may ask")
         if not self._is_allowed(request):
             return _refused(
                 HTTPStatus.UNAUTHORIZED, "sign in at this server's page, or send its bearer token"
             )
         if self.namespaces and request.headers.get("x-namespace") not in self.namespaces:
-            return _refused(HTTPStatus.FORBIDDEN, "this namespace is not among the --namespace ones")
+            return _refused(HTTPStatus.FORBIDDEN, "this namespace is not among those that are decoded")
         try:
             body = await _body(request, BODY_LIMIT)
             document = json.loads(body)
@@ -149,7 +151,12 @@ class CodecServer:
             )
         except (json_format.ParseError, ValueError, RecursionError):
             return _refused(HTTPStatus.BAD_REQUEST, "the body is no JSON document of payloads")
-        answer = Payloads(payloads=[transform(payload) for payload in payloads])
+        try:
+            answer = Payloads(payloads=[transform(payload) for payload in payloads])
+        except SaysSomething:
+            return _refused(
+                HTTPStatus.FORBIDDEN, "from here only an empty payload can be sent, such as recheck's"
+            )
         return Response(
             json_format.MessageToJson(answer, indent=None),
             media_type="application/json",
@@ -158,6 +165,12 @@ class CodecServer:
 
     def _is_allowed(self, request: Request) -> bool:
         return self.access.accepts(request.headers.get("authorization", ""), request.cookies.get(COOKIE, ""))
+
+
+def _passed(payload: Payload) -> Payload:
+    if not says_nothing(payload):
+        raise SaysSomething
+    return payload
 
 
 async def _body(request: Request, limit: int) -> bytes:
@@ -175,9 +188,7 @@ def _refused(status: HTTPStatus, reason: str) -> Response:
     return JSONResponse({"message": reason}, status, headers=headers)
 
 
-def codec_server(
-    settings: Settings, origins: list[str], namespaces: list[str], *, encodes: bool
-) -> CodecServer:
+def codec_server(settings: Settings, origins: list[str], namespaces: list[str]) -> CodecServer:
     """The server that the settings describe.
 
     Raises:
@@ -186,9 +197,7 @@ def codec_server(
     keys = configured_keys(settings)
     if keys is None:
         raise SecretFault("the codec server needs payload keys: set CLOSURE_PAYLOAD_KEYS_FILE")
-    return CodecServer(
-        PayloadCipher(keys), codec_access(settings), frozenset(origins), frozenset(namespaces), encodes
-    )
+    return CodecServer(PayloadCipher(keys), codec_access(settings), frozenset(origins), frozenset(namespaces))
 
 
 def _origin(text: str) -> str:
@@ -208,9 +217,6 @@ def main(
     namespace: Annotated[
         list[str] | None, typer.Option(help="Decode only these namespaces' payloads. [default: all]")
     ] = None,
-    encode: Annotated[
-        bool, typer.Option("--encode", help="Offer /encode too: whoever has the token can write as we do.")
-    ] = False,
     tls_certificate: Annotated[Path | None, typer.Option(exists=True, dir_okay=False)] = None,
     tls_key: Annotated[Path | None, typer.Option(exists=True, dir_okay=False)] = None,
 ) -> None:
@@ -219,17 +225,15 @@ def main(
         raise typer.BadParameter("--tls-certificate and --tls-key belong together")
     try:
         settings = Settings()
-        server = codec_server(settings, origin or [], namespace or [], encodes=encode)
+        server = codec_server(settings, origin or [], namespace or [])
     except SecretFault as fault:
         sys.stderr.write(f"error: {fault}\n")
         raise typer.Exit(2) from fault
     except ValidationError as error:
-        fault_found = error.errors()[0]
-        name = "CLOSURE_" + "_".join(str(part) for part in fault_found["loc"]).upper()
-        sys.stderr.write(f"error: setting {name}: {fault_found['msg']}\n")
+        sys.stderr.write(f"error: {setting_fault(error)}\n")
         raise typer.Exit(2) from error
     configure_logging(settings.log_format)
-    logger.info("codec server listens", host=host, port=port, origins=sorted(server.origins), encodes=encode)
+    logger.info("codec server listens", host=host, port=port, origins=sorted(server.origins))
     uvicorn.run(
         server.application(),
         host=host,

@@ -1,6 +1,7 @@
 """The one data converter of starter, worker, benchmarks and tests: pydantic models, encrypted if wanted."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter
@@ -11,10 +12,11 @@ from temporalio.converter import (
     DefaultFailureConverterWithEncodedAttributes,
     EncodingPayloadConverter,
 )
+from temporalio.exceptions import ApplicationError
 
 from keys.key_ring import KeyRingFault, PayloadKeys, parse_key_ring
 from keys.payload_codec import UNREADABLE, EncryptionCodec
-from keys.payload_faults import UnreadablePayload
+from keys.payload_faults import LARGEST_PAYLOAD, PAYLOAD_TOO_LARGE, UnreadablePayload
 from settings import Encryption, Settings
 
 
@@ -77,8 +79,28 @@ class _UnreadableConverter(EncodingPayloadConverter):
         raise UnreadablePayload(payload.data.decode("utf-8", "replace"))
 
 
+# The SDK makes a converter for each payload's context, and forgets it at once.
+_CONVERTERS: Final = (*PydanticPayloadConverter().converters.values(), _UnreadableConverter())
+
+
 class ClosurePayloadConverter(CompositePayloadConverter):
     """The SDK's converter for pydantic models, and an answer to payloads that can't be trusted."""
 
     def __init__(self) -> None:
-        super().__init__(*PydanticPayloadConverter().converters.values(), _UnreadableConverter())
+        super().__init__(*_CONVERTERS)
+
+    def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
+        """See the SDK.
+
+        Raises:
+            ApplicationError: `PayloadTooLarge`: a list of things has got into a payload. No retry mends that.
+        """
+        payloads = super().to_payloads(values)
+        largest = max((len(payload.data) for payload in payloads), default=0)
+        if largest > LARGEST_PAYLOAD:
+            raise ApplicationError(
+                f"a payload of {largest} bytes is too large: at most {LARGEST_PAYLOAD} may go to Temporal",
+                type=PAYLOAD_TOO_LARGE,
+                non_retryable=True,
+            )
+        return payloads

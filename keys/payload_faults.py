@@ -1,5 +1,12 @@
 """Why a payload can't be read. Nothing here needs the cryptography package, so commands start fast."""
 
+from typing import Final
+
+LARGEST_PAYLOAD: Final = 256 * 1024
+"""Bytes of what goes to Temporal: lists of things lie in the record, and ids and counts are small."""
+PAYLOAD_TOO_LARGE: Final = "PayloadTooLarge"
+"""Type of the failure that a larger one ends with."""
+
 
 class PayloadFault(Exception):
     """A payload from Temporal that can't be trusted or read; the message never quotes its content."""
@@ -11,6 +18,10 @@ class UnknownKey(PayloadFault):
 
 class DamagedPayload(PayloadFault):
     """Changed on the way, or never ours: no key will make it readable."""
+
+
+class MisplacedPayload(DamagedPayload):
+    """Whole, but sealed for another workflow or another activity: copied from there."""
 
 
 class UnreadablePayload(PayloadFault, ValueError):

@@ -1,6 +1,5 @@
 """`python -m keys.payload_keys`: makes a file of payload keys, and rotates its keys."""
 
-import os
 import stat
 import sys
 from pathlib import Path
@@ -8,10 +7,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from keys.key_ring import KeyRing, load_key_ring, new_key_ring
+from keys.key_ring import load_key_ring, new_key_ring
 from keys.secret_file import SecretFault
-
-_PRIVATE = 0o600
+from private_files import create_file, make_private_folder, replace_file
 
 app = typer.Typer(
     add_completion=False,
@@ -27,8 +25,8 @@ def new(file: KeyFile) -> None:
     """Makes a file with one fresh key; never overwrites one."""
     ring = new_key_ring()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(file, ring, _PRIVATE, os.O_EXCL)
+        make_private_folder(file.parent)
+        create_file(file, ring.to_json())
     except FileExistsError:
         _fail(f"{file} exists already; its keys are needed: `rotate` adds one")
     except OSError as error:
@@ -51,7 +49,7 @@ def rotate(
     try:
         old = load_key_ring(file)
         ring = old.prepare() if prepare else old.rotate()
-        _replace(file, ring)
+        replace_file(file, ring.to_json(), mode=stat.S_IMODE(file.stat().st_mode))
     except SecretFault as error:
         _fail(str(error))
     except OSError as error:
@@ -65,23 +63,6 @@ def rotate(
 
 def main() -> None:
     app(prog_name="python -m keys.payload_keys")
-
-
-def _replace(file: Path, ring: KeyRing) -> None:
-    """In one step, so that a reader sees the old keys or the new ones, never half a file."""
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    _write(unfinished, ring, stat.S_IMODE(file.stat().st_mode), os.O_EXCL)
-    unfinished.replace(file)
-
-
-def _write(file: Path, ring: KeyRing, mode: int, flags: int) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | flags, _PRIVATE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(ring.to_json())
-        opened.flush()
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
 
 
 def _say(text: str) -> None:

@@ -1,11 +1,14 @@
-"""Ed25519 signatures under a key in a file: evidence can be verified without this program."""
+"""Ed25519 signatures under a key in a file: evidence can be verified without this program.
+
+Beside the private key FILE lie the public ones: FILE.pub of the key that signs, FILE.ID.pub of earlier ones.
+``python -m keys rotate`` makes another key.
+"""
 
 import base64
 import hashlib
-import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import mkstemp
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -17,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+
+from private_files import PUBLIC, create_file, make_private_folder, replace_file
 
 
 class SigningKeyFault(Exception):
@@ -47,6 +52,11 @@ def load_signer(file: Path) -> Signer:
     """
     try:
         key = load_pem_private_key(file.read_bytes(), password=None)
+    except FileNotFoundError as error:
+        raise SigningKeyFault(
+            f"signing key {file} is missing: put it back from its backup; if it is lost, make another "
+            "with `python -m keys rotate` (what it has signed is verified by its public key)"
+        ) from error
     except OSError as error:
         raise SigningKeyFault(f"signing key {file} can't be read: {error.strerror or error}") from error
     except (ValueError, TypeError) as error:
@@ -56,18 +66,50 @@ def load_signer(file: Path) -> Signer:
     return Signer(key_id(key.public_key()), key)
 
 
-def load_or_create_signer(file: Path) -> Signer:
-    """As `load_signer`; where there is no file, makes one (owner-readable only) with its ``.pub`` beside it.
+def load_or_create_signer(file: Path, *, has_signed: bool = False) -> Signer:
+    """As `load_signer`; a key that never was is made (owner-readable only) with its ``.pub`` beside it.
+
+    A missing key that has signed is never replaced: what it signed would verify no more. Whichever way the
+    private key comes to be another one, the earlier one's public key stays beside it.
+
+    Args:
+        file: the private key's.
+        has_signed: whether there is something that was signed; a public key of the file says so, too.
 
     Raises:
-        SigningKeyFault: as `load_signer`, or the file can't be written.
+        SigningKeyFault: as `load_signer`, or a file can't be written.
     """
-    if not file.exists():
-        try:
+    try:
+        if not (has_signed or file.exists() or _has_public_key(file)):
             _create(file)
-        except OSError as error:
-            raise SigningKeyFault(f"signing key {file} can't be made: {error.strerror or error}") from error
-    return load_signer(file)
+        signer = load_signer(file)
+        _publish(file, signer.public_key)
+    except OSError as error:
+        raise SigningKeyFault(f"signing key {file} can't be made: {error.strerror or error}") from error
+    return signer
+
+
+def rotate_signer(file: Path) -> Signer:
+    """Makes a new key that signs from now on, whether or not there is one; public keys of earlier ones stay.
+
+    Raises:
+        SigningKeyFault: the old key can't be read, or the new one can't be written.
+    """
+    try:
+        make_private_folder(file.parent)
+        if file.exists():
+            _publish(file, load_signer(file).public_key)
+        key = Ed25519PrivateKey.generate()
+        replace_file(file, _private_pem(key))
+        _publish(file, key.public_key())
+    except OSError as error:
+        raise SigningKeyFault(f"signing key {file} can't be made: {error.strerror or error}") from error
+    return Signer(key_id(key.public_key()), key)
+
+
+def published_file(file: Path) -> Path:
+    """Where the public key of the private key in `file` lies."""
+    return file.with_name(f"{file.name}.pub")
 
 
 def load_public_key(file: Path) -> Ed25519PublicKey:
@@ -88,12 +130,13 @@ def load_public_key(file: Path) -> Ed25519PublicKey:
 
 
 def is_signed_by(public_key: Ed25519PublicKey, content: bytes, signature: str) -> bool:
-    """Whether the base64 `signature` is this key's over exactly this content."""
+    """Whether the base64 `signature`, spelled as it was, is this key's over exactly this content."""
     try:
-        public_key.verify(base64.b64decode(signature, validate=True), content)
+        signed = base64.b64decode(signature, validate=True)
+        public_key.verify(signed, content)
     except (InvalidSignature, ValueError):
         return False
-    return True
+    return signature == base64.b64encode(signed).decode()
 
 
 def key_id(public_key: Ed25519PublicKey) -> str:
@@ -107,18 +150,33 @@ def public_pem(public_key: Ed25519PublicKey) -> str:
     return public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
 
-def _create(file: Path) -> None:
-    """Processes and threads that make the same file agree: the first link wins."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    key = Ed25519PrivateKey.generate()
-    descriptor, unfinished = mkstemp(prefix=f"{file.name}.", dir=file.parent)  # owner-readable only
+def _has_public_key(file: Path) -> bool:
+    """Whether a key of this file's name has ever been made here."""
     try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        os.link(unfinished, file)
-    except FileExistsError:
-        return
-    else:
-        file.with_name(f"{file.name}.pub").write_text(public_pem(key.public_key()), encoding="ascii")
-    finally:
-        os.unlink(unfinished)
+        names = [each.name for each in file.parent.iterdir()]
+    except FileNotFoundError:
+        return False
+    return any(name.startswith(f"{file.name}.") and name.endswith(".pub") for name in names)
+
+
+def _create(file: Path) -> None:
+    """Processes and threads that make the same file agree: the first one's stays."""
+    make_private_folder(file.parent)
+    with suppress(FileExistsError):
+        create_file(file, _private_pem(Ed25519PrivateKey.generate()))
+
+
+def _publish(file: Path, public_key: Ed25519PublicKey) -> None:
+    """Puts the public key beside its private one; the key that was there is kept under its id."""
+    published = published_file(file)
+    if published.exists():
+        earlier = load_public_key(published)
+        if key_id(earlier) == key_id(public_key):
+            return
+        kept = file.with_name(f"{file.name}.{key_id(earlier)}.pub")
+        replace_file(kept, public_pem(earlier), mode=PUBLIC)
+    replace_file(published, public_pem(public_key), mode=PUBLIC)
+
+
+def _private_pem(key: Ed25519PrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")

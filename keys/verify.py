@@ -1,12 +1,14 @@
 """Verifies a certificate offline: ``python -m keys.verify CERTIFICATE.json --public-key FILE.pem``.
 
-Needs this file, Python 3.11 and the package ``cryptography``; nothing else of this program. Ends 0 when the
-file is to the byte what the holder of the key issued, else 1 (2 for wrong usage), with one line that says
-why.
+FILE.pem may be a folder with the issuer's keys, earlier ones included: the one that the certificate names is
+taken. Needs this file, Python 3.11 and the package ``cryptography``; nothing else of this program. Ends 0
+when the file is to the byte what the holder of the key issued, else 1 (2 for wrong usage), with one line that
+says why.
 
-The file is one JSON object, canonical (RFC 8785: keys sorted, no spaces, UTF-8), and a line feed. The
-signature (Ed25519, base64) is over the same object without its ``signature``, canonical, without the line
-feed.
+The file is one JSON object, canonical, and a line feed. The signature (Ed25519, base64) is over the same
+object without its ``signature``, canonical, without the line feed. Canonical is what RFC 8785 says (UTF-8, no
+spaces, keys sorted; the only numbers are whole ones, in full), but that keys are sorted by their code points,
+not by UTF-16: another order where a character beyond U+FFFF meets one from U+E000 to U+FFFF.
 """
 
 import argparse
@@ -21,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 SUPPORTED = "account-closure-certificate/1"
+COMMAND = "python -m keys.verify {certificate} --public-key FILE.pem"
+"""What a certificate tells its reader to run."""
 
 
 class NotVerified(Exception):
@@ -37,7 +41,8 @@ def verify(content: bytes, public_key: Ed25519PublicKey) -> dict[str, object]:
         document = json.loads(content)
         if not isinstance(document, dict):
             raise NotVerified("the file is no JSON object")
-        signature = base64.b64decode(document.get("signature", ""), validate=True)
+        written = document.get("signature", "")
+        signature = base64.b64decode(written, validate=True)
     except (ValueError, TypeError, RecursionError) as error:
         raise NotVerified("the file is no signed certificate") from error
     signed = {name: value for name, value in document.items() if name != "signature"}
@@ -50,7 +55,8 @@ def verify(content: bytes, public_key: Ed25519PublicKey) -> dict[str, object]:
         public_key.verify(signature, canonical(signed))
     except (InvalidSignature, ValueError) as error:
         raise NotVerified("the signature does not match: the certificate was changed") from error
-    if content != canonical(document) + b"\n":
+    # Base64 has several spellings of the same bytes; only one was issued.
+    if content != canonical(document) + b"\n" or written != base64.b64encode(signature).decode():
         raise NotVerified("the content is signed, but the file was reformatted: take it as it was issued")
     return signed
 
@@ -88,6 +94,20 @@ def read_public_key(file: Path) -> Ed25519PublicKey:
     return key
 
 
+def _issuers_key(place: Path, certificate: bytes) -> Ed25519PublicKey:
+    """The key of the file, or of the folder's keys the one that the certificate names."""
+    if not place.is_dir():
+        return read_public_key(place)
+    for file in sorted((*place.glob("*.pub"), *place.glob("*.pem"))):
+        try:
+            key = read_public_key(file)
+        except NotVerified:
+            continue  # the private key, perhaps
+        if f'"key_id":"{key_id(key)}"'.encode() in certificate:
+            return key
+    raise NotVerified(f"none of the public keys in {place} is the one that the certificate names")
+
+
 def main() -> int:
     """One line: verified, on stdout, or why not, on stderr."""
     parser = argparse.ArgumentParser(
@@ -95,11 +115,16 @@ def main() -> int:
     )
     parser.add_argument("certificate", type=Path, help="the JSON file as it was issued")
     parser.add_argument(
-        "--public-key", type=Path, required=True, help="PEM file, as its issuer publishes it", metavar="FILE"
+        "--public-key",
+        type=Path,
+        required=True,
+        help="PEM file, as its issuer publishes it, or a folder of all its keys (*.pub, *.pem)",
+        metavar="FILE",
     )
     arguments = parser.parse_args()
     try:
-        signed = verify(_read(arguments.certificate), read_public_key(arguments.public_key))
+        content = _read(arguments.certificate)
+        signed = verify(content, _issuers_key(arguments.public_key, content))
     except NotVerified as reason:
         sys.stderr.write(f"NOT VERIFIED: {reason}\n")
         return 1
