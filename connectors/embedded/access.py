@@ -2,163 +2,173 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from closure.accounts import Access
 from connectors.embedded import tables
 from connectors.embedded.accounts import Account, owned_accounts
 from connectors.embedded.effects import apply_once
+from connectors.embedded.forgetting import forget_persons
 from connectors.embedded.inventory import remove
 from connectors.embedded.tables import Effect
 from connectors.ports import StoppedAccounts
+from database import Database
+from database.parts import in_parts
+
+# Built once: most of what a short statement costs is making it.
+_GOING: Final = tuple(
+    delete(table).where(table.c.account_id == bindparam("of"))
+    for table in tables.OWNED
+    if table is not tables.data_stores
+)
 
 
 class EmbeddedAccessControl:
     """Implements `connectors.ports.AccessControl`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    async def stop(self, account_id: str, *, access: Access, key: str, time: datetime) -> StoppedAccounts:
-        async def act(connection: AsyncConnection, account: Account) -> JsonValue:
+    async def stop(
+        self, account_id: str, *, access: Access, key: str, time: datetime, spared: tuple[str, ...] = ()
+    ) -> StoppedAccounts:
+        def act(connection: Connection, account: Account) -> JsonValue:
             account.refuse_closed()
             stopped_at = account.stopped_at or time.astimezone(UTC)
-            owned = await owned_accounts(connection, account_id, lock=True)
-            stopped = await _still_open(connection, owned)
+            owned = owned_accounts(connection, account_id, lock=True)
+            stopped = _still_open(connection, [each for each in owned if each not in spared])
             own = [account_id] if account.access is Access.OPEN else []
-            for part in tables.in_parts([*own, *stopped]):
-                await _stop(connection, part, account_id, access, stopped_at)
+            for part in in_parts([*own, *stopped]):
+                _stop(connection, part, account_id, access, stopped_at)
             return {"at": stopped_at.isoformat(), "subaccounts": [*stopped]}
 
-        result = await apply_once(self._engine, Effect.STOP, account_id, key=key, act=act, over_tree=True)
+        result = await apply_once(self._database, Effect.STOP, account_id, key=key, act=act, over_tree=True)
         return StoppedAccounts.model_validate(result)
 
     async def reopen(self, account_id: str, *, key: str, time: datetime) -> None:
-        async def act(connection: AsyncConnection, account: Account) -> JsonValue:
+        def act(connection: Connection, account: Account) -> JsonValue:
             account.refuse_closed()
+            owned_accounts(connection, account_id, lock=True, with_closed=True)
             row = tables.accounts.c
             stopped = select(row.id).where(row.stopped_by == account_id, row.access != Access.CLOSED)
-            reopened = [name for (name,) in await connection.execute(stopped)]
-            for part in tables.in_parts(reopened):
-                await _reopen(connection, part)
+            reopened = [name for (name,) in connection.execute(stopped)]
+            for part in in_parts(reopened):
+                _reopen(connection, part)
             return {"reopened_at": time.astimezone(UTC).isoformat()}
 
-        await apply_once(self._engine, Effect.REOPEN, account_id, key=key, act=act, over_tree=True)
+        await apply_once(self._database, Effect.REOPEN, account_id, key=key, act=act, over_tree=True)
 
     async def create_service_role(self, account_id: str, role: str, *, key: str) -> None:
-        async def act(connection: AsyncConnection, account: Account) -> JsonValue:
+        def act(connection: Connection, account: Account) -> JsonValue:
             account.refuse_closed()
             row = tables.service_roles.c
-            there = await connection.scalar(
-                select(row.id).where(row.account_id == account_id, row.id == role)
-            )
+            there = connection.scalar(select(row.id).where(row.account_id == account_id, row.id == role))
             if there is None:
-                await connection.execute(insert(tables.service_roles).values(account_id=account_id, id=role))
+                connection.execute(insert(tables.service_roles).values(account_id=account_id, id=role))
             return {"created": there is None}
 
-        await apply_once(self._engine, Effect.CREATE_SERVICE_ROLE, account_id, key=key, act=act)
+        await apply_once(self._database, Effect.CREATE_SERVICE_ROLE, account_id, key=key, act=act)
 
     async def delete_service_role(self, account_id: str, role: str, *, key: str) -> None:
-        async def act(connection: AsyncConnection, account: Account) -> JsonValue:
-            return {"deleted": await remove(connection, tables.service_roles, account_id, role)}
+        def act(connection: Connection, account: Account) -> JsonValue:
+            return {"deleted": remove(connection, tables.service_roles, account_id, role)}
 
-        await apply_once(self._engine, Effect.DELETE_SERVICE_ROLE, account_id, key=key, act=act)
+        await apply_once(self._database, Effect.DELETE_SERVICE_ROLE, account_id, key=key, act=act)
 
     async def delete_bindings(self, account_id: str, *, key: str) -> int:
-        async def act(connection: AsyncConnection, account: Account) -> JsonValue:
-            deleted = await connection.execute(
+        def act(connection: Connection, account: Account) -> JsonValue:
+            deleted = connection.execute(
                 delete(tables.bindings).where(tables.bindings.c.account_id == account_id)
             )
             return deleted.rowcount
 
-        result = await apply_once(self._engine, Effect.DELETE_BINDINGS, account_id, key=key, act=act)
+        result = await apply_once(self._database, Effect.DELETE_BINDINGS, account_id, key=key, act=act)
         assert isinstance(result, int)
         return result
 
     async def close(
         self, account_id: str, *, key: str, time: datetime, retained_stores: tuple[str, ...] = ()
     ) -> None:
-        async def act(connection: AsyncConnection, account: Account) -> JsonValue:
+        def act(connection: Connection, account: Account) -> JsonValue:
             if account.access is not Access.CLOSED:
-                await _erase_account(connection, account_id, time, retained_stores)
+                _erase_account(connection, account_id, time, retained_stores)
             return None
 
-        await apply_once(self._engine, Effect.CLOSE, account_id, key=key, act=act)
+        await apply_once(self._database, Effect.CLOSE, account_id, key=key, act=act)
 
 
-async def _still_open(connection: AsyncConnection, owned: Iterable[str]) -> list[str]:
+def _still_open(connection: Connection, owned: Iterable[str]) -> list[str]:
     """Without what another closure has stopped before."""
     row = tables.accounts.c
     found: list[str] = []
-    for part in tables.in_parts(list(owned)):
+    for part in in_parts(owned):
         still_open = select(row.id).where(row.id.in_(part), row.access == Access.OPEN)
-        found += [name for (name,) in await connection.execute(still_open)]
+        found += [name for (name,) in connection.execute(still_open)]
     return sorted(found)
 
 
-async def _stop(
-    connection: AsyncConnection, names: Sequence[str], stopped_by: str, access: Access, stopped_at: datetime
+def _stop(
+    connection: Connection, names: Sequence[str], stopped_by: str, access: Access, stopped_at: datetime
 ) -> None:
-    await connection.execute(
+    connection.execute(
         update(tables.accounts)
         .where(tables.accounts.c.id.in_(names))
         .values(access=access, stopped_at=stopped_at, stopped_by=stopped_by)
     )
     key = tables.api_keys.c
-    await connection.execute(
+    connection.execute(
         update(tables.api_keys)
         .where(key.account_id.in_(names), key.enabled.is_(True))
         .values(enabled=False, disabled_by_stop=True)
     )
-    await connection.execute(delete(tables.sessions).where(tables.sessions.c.account_id.in_(names)))
+    connection.execute(delete(tables.sessions).where(tables.sessions.c.account_id.in_(names)))
 
 
-async def _reopen(connection: AsyncConnection, names: Sequence[str]) -> None:
+def _reopen(connection: Connection, names: Sequence[str]) -> None:
     """What was disabled before the stop stays disabled."""
-    await connection.execute(
+    connection.execute(
         update(tables.accounts)
         .where(tables.accounts.c.id.in_(names))
         .values(access=Access.OPEN, stopped_at=None, stopped_by=None)
     )
     key = tables.api_keys.c
-    await connection.execute(
+    connection.execute(
         update(tables.api_keys)
         .where(key.account_id.in_(names), key.disabled_by_stop.is_(True))
         .values(enabled=True, disabled_by_stop=False)
     )
 
 
-async def _erase_account(
-    connection: AsyncConnection, account_id: str, time: datetime, retained_stores: tuple[str, ...]
+def _erase_account(
+    connection: Connection, account_id: str, time: datetime, retained_stores: tuple[str, ...]
 ) -> None:
-    logins = await _logins_of_this_account_only(connection, account_id)
-    for table in tables.OWNED:
-        going = delete(table).where(table.c.account_id == account_id)
-        if table is tables.data_stores:
-            going = going.where(table.c.id.not_in(retained_stores))
-        await connection.execute(going)
-    if logins:
-        await connection.execute(delete(tables.logins).where(tables.logins.c.login.in_(logins)))
-    await connection.execute(
-        update(tables.outbox).where(tables.outbox.c.account_id == account_id).values(body="", address="")
+    logins = _logins_of_this_account_only(connection, account_id)
+    for going in _GOING:
+        connection.execute(going, {"of": account_id})
+    stores = tables.data_stores
+    connection.execute(
+        delete(stores).where(stores.c.account_id == account_id, stores.c.id.not_in(retained_stores))
     )
-    await connection.execute(
+    if logins:
+        connection.execute(delete(tables.logins).where(tables.logins.c.login.in_(logins)))
+    forget_persons(connection, account_id)
+    connection.execute(
         update(tables.accounts)
         .where(tables.accounts.c.id == account_id)
         .values(access=Access.CLOSED, closed_at=time, usage_final_until=None, definition_hash=None)
     )
 
 
-async def _logins_of_this_account_only(connection: AsyncConnection, account_id: str) -> list[str]:
+def _logins_of_this_account_only(connection: Connection, account_id: str) -> list[str]:
     """A person's own login survives: it opens their other accounts, and may open a new one."""
     user, login = tables.users.c, tables.logins.c
     elsewhere = (
         select(func.count()).where(user.login == login.login, user.account_id != account_id).scalar_subquery()
     )
-    rows = await connection.execute(
+    rows = connection.execute(
         select(login.login).where(
             login.personal.is_(False),
             elsewhere == 0,

@@ -3,14 +3,16 @@
 Works on the plain document and passes over what has the wrong shape, so that one reading finds everything.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from pydantic import JsonValue
 
 from closure.accounts import RelationshipType
+from closure.languages import ENGLISH, spoken_language
 from closure.money import Money, is_currency
 from connectors.embedded.account_text import Fault
+from connectors.embedded.sign_ins import default_login
 
 LARGEST_AMOUNT: Final = 10**15
 """In minor units; thousands of such amounts still add up within a database's integers."""
@@ -35,12 +37,11 @@ _COLLECTIONS: Final = (
 _TWO_SIDED: Final = (RelationshipType.RESOURCE_DIRECTORY, RelationshipType.FINANCE_TRUSTEESHIP)
 
 
-def default_login(account_id: str, user_id: str) -> str:
-    """The sign-in of a user whose entry names none."""
-    return f"{account_id}/{user_id}"
+Languages = Callable[[], Collection[str]]
+"""The languages that messages can be in; asked for once a user wants another than English."""
 
 
-def contradictions(document: _Mapping) -> Iterator[Fault]:
+def contradictions(document: _Mapping, languages: Languages | None = None) -> Iterator[Fault]:
     """Everything that no single field shows, and all amounts."""
     accounts = list(_members(document, "accounts"))
     yield from _repeated_ids(accounts, "accounts")
@@ -55,6 +56,8 @@ def contradictions(document: _Mapping) -> Iterator[Fault]:
             yield from _Books(account, currency, path).faults()
     yield from _subaccounts(accounts)
     yield from _sign_ins(accounts)
+    if languages is not None:
+        yield from _languages(accounts, languages)
 
 
 def _members(mapping: _Mapping, key: str) -> Iterator[tuple[int, _Mapping]]:
@@ -172,6 +175,21 @@ class _Books:
 
     def _say(self, path: str, reason: str) -> None:
         self._faults.append(Fault(f"{self._path}.{path}", reason))
+
+
+def _languages(accounts: list[tuple[int, _Mapping]], languages: Languages) -> Iterator[Fault]:
+    known: Collection[str] | None = None
+    for number, account in accounts:
+        for position, user in _members(account, "users"):
+            wanted = _text(user, "language")
+            if wanted is None or spoken_language((ENGLISH,), wanted) is not None:
+                continue
+            known = languages() if known is None else known
+            if spoken_language(known, wanted) is None:
+                yield Fault(
+                    f"accounts.{number}.users.{position}.language",
+                    f"no policy has messages in {wanted!r}; there are: {', '.join(sorted(known))}",
+                )
 
 
 def _subaccounts(accounts: list[tuple[int, _Mapping]]) -> Iterator[Fault]:

@@ -1,7 +1,5 @@
 """The account file: accounts as they stand when they are loaded, strictly read."""
 
-import base64
-import binascii
 import re
 import unicodedata
 from datetime import UTC, datetime
@@ -29,9 +27,10 @@ from closure.accounts import (
     RelationshipType,
 )
 from closure.model import Instant, Model
-from closure.money import Currency
-from connectors.embedded.account_checks import contradictions
+from closure.money import ListedCurrency
+from connectors.embedded.account_checks import Languages, contradictions
 from connectors.embedded.account_text import AccountFileFault, Fault, dotted, parse_text, read_text
+from connectors.embedded.sign_ins import authenticator_key
 
 ID_LENGTH: Final = 200
 _LARGEST_COUNT: Final = 2**63 - 1
@@ -110,21 +109,6 @@ class User(Model):
     email: Email | None = None
     phone: Phone | None = None
     language: Language = "en"
-
-
-def authenticator_key(secret: str) -> bytes:
-    """The key in the base32 secret of an authenticator app.
-
-    Raises:
-        ValueError: no base32, or shorter than 16 bytes.
-    """
-    try:
-        key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
-    except binascii.Error as error:
-        raise ValueError("must be base32") from error
-    if len(key) < 16:
-        raise ValueError("must hold at least 16 bytes")
-    return key
 
 
 def _is_authenticator_key(secret: SecretStr) -> SecretStr:
@@ -212,7 +196,7 @@ class AccountDescription(Model):
     id: Id
     provider: Id
     kind: Id
-    currency: Currency
+    currency: ListedCurrency
     users: tuple[User, ...] = ()
     balance: BalanceEntry = BalanceEntry()
     bills: tuple[BillEntry, ...] = ()
@@ -242,21 +226,22 @@ class AccountFile(Model):
     accounts: tuple[AccountEntry, ...]
 
 
-def read_account_file(path: Path) -> AccountFile:
+def read_account_file(path: Path, languages: Languages | None = None) -> AccountFile:
     """Reads a file from disk; see `parse_account_file`.
 
     Raises:
         AccountFileFault: it can't be read, or something in it is wrong.
     """
-    return parse_account_file(read_text(path), str(path))
+    return parse_account_file(read_text(path), str(path), languages)
 
 
-def parse_account_file(text: str, file: str) -> AccountFile:
+def parse_account_file(text: str, file: str, languages: Languages | None = None) -> AccountFile:
     """Reads YAML or JSON.
 
     Args:
         text: the content.
         file: its name, for faults.
+        languages: those that messages can be in; None for any.
 
     Raises:
         AccountFileFault: something is wrong; it names everything that is.
@@ -264,7 +249,7 @@ def parse_account_file(text: str, file: str) -> AccountFile:
     parsed = parse_text(text, file)
     if not isinstance(parsed.document, dict):
         raise AccountFileFault(file, (*parsed.faults, Fault("", "must be a mapping with `accounts:`")))
-    faults = [*parsed.faults, *contradictions(parsed.document)]
+    faults = [*parsed.faults, *contradictions(parsed.document, languages)]
     try:
         read = AccountFile.model_validate(parsed.document)
     except ValidationError as error:

@@ -6,7 +6,7 @@ Timestamps stay text, so that quoting them or not means the same.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -15,11 +15,9 @@ import yaml
 from pydantic import JsonValue
 from yaml.constructor import SafeConstructor
 from yaml.events import (
-    AliasEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
-    MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -34,6 +32,9 @@ _LINE_LIMIT: Final = 500
 _TAG: Final = "tag:yaml.org,2002:"
 # libyaml's parser is many times faster, where the package was built with it.
 _Loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+Place = tuple[str | int, ...]
+"""Keys and positions that lead to a value."""
 
 _resolver = Resolver()
 _constructor = SafeConstructor()
@@ -87,7 +88,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _LINE_LIMIT else f"{text[: _LINE_LIMIT - 1]}…"
 
 
-def dotted(path: Iterable[str | int]) -> str:
+def dotted(path: Place) -> str:
     return ".".join(str(part) for part in path)
 
 
@@ -150,7 +151,7 @@ def _with_faults(document: JsonValue) -> Parsed:
     return Parsed(document, tuple(_repeated_keys(document, ())))
 
 
-def _repeated_keys(value: JsonValue, path: tuple[str | int, ...]) -> Iterator[Fault]:
+def _repeated_keys(value: JsonValue, path: Place) -> Iterator[Fault]:
     members: Iterable[tuple[str | int, JsonValue]] = ()
     if isinstance(value, dict):
         if isinstance(value, _Repeating):
@@ -165,7 +166,7 @@ def _repeated_keys(value: JsonValue, path: tuple[str | int, ...]) -> Iterator[Fa
 
 def _parse_yaml(text: str, file: str) -> JsonValue:
     try:
-        return _Builder().build(yaml.parse(text, Loader=_Loader))
+        return _only_document(yaml.parse(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -186,79 +187,51 @@ class _NotAllowed(Exception):
         self.reason = reason
 
 
-@dataclass
-class _Open:
-    """A list or mapping whose end has not been read yet."""
-
-    is_mapping: bool
-    values: list[JsonValue] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-
-    @property
-    def wants_key(self) -> bool:
-        return self.is_mapping and len(self.keys) == len(self.values)
-
-    @property
-    def position(self) -> str | int:
-        return self.keys[-1] if self.keys else len(self.values)
-
-    def closed(self) -> JsonValue:
-        return _mapping(list(zip(self.keys, self.values, strict=True))) if self.is_mapping else self.values
+def _only_document(events: Iterator[Event]) -> JsonValue:
+    document: JsonValue = None
+    found = 0
+    for event in events:
+        if isinstance(event, DocumentStartEvent):
+            found += 1
+            if found > 1:
+                raise _NotAllowed("", "holds more than one document (---)")
+            document = _value(events, next(events), ())
+    return document
 
 
-class _Builder:
-    """Builds the document from the parser's events, so that nothing is expanded and nothing recurses."""
+def _value(events: Iterator[Event], event: Event, path: Place) -> JsonValue:
+    """What begins with this event, built from the parser's events: so nothing is expanded."""
+    _require_plain(event, path)
+    if isinstance(event, ScalarEvent):
+        return event.value if event.style else _plain_value(event.value)
+    if len(path) == DEPTH_LIMIT:
+        raise _NotAllowed(dotted(path), f"is nested deeper than {DEPTH_LIMIT} levels")
+    if isinstance(event, SequenceStartEvent):
+        values: list[JsonValue] = []
+        while not isinstance(event := next(events), SequenceEndEvent):
+            values.append(_value(events, event, (*path, len(values))))
+        return values
+    pairs: list[tuple[str, JsonValue]] = []
+    while not isinstance(event := next(events), MappingEndEvent):
+        key = _key(event, (*path, pairs[-1][0] if pairs else 0))
+        pairs.append((key, _value(events, next(events), (*path, key))))
+    return _mapping(pairs)
 
-    def __init__(self) -> None:
-        self._open: list[_Open] = []
-        self._document: JsonValue = None
-        self._documents = 0
 
-    def build(self, events: Iterable[Event]) -> JsonValue:
-        for event in events:
-            if isinstance(event, ScalarEvent):
-                self._require_plain(event.anchor, event.tag)
-                self._scalar(event)
-            elif isinstance(event, MappingStartEvent | SequenceStartEvent):
-                self._require_plain(event.anchor, event.tag)
-                self._begin(is_mapping=isinstance(event, MappingStartEvent))
-            elif isinstance(event, MappingEndEvent | SequenceEndEvent):
-                self._add(self._open.pop().closed())
-            elif isinstance(event, AliasEvent):
-                raise self._fault("anchors and aliases (&, *) can't be used; write the value out")
-            elif isinstance(event, DocumentStartEvent):
-                self._documents += 1
-                if self._documents > 1:
-                    raise _NotAllowed("", "holds more than one document (---)")
-        return self._document
+def _key(event: Event, path: Place) -> str:
+    """Which stands after what `path` leads to, or first."""
+    _require_plain(event, path)
+    if not isinstance(event, ScalarEvent):
+        raise _NotAllowed(dotted(path), "a list or mapping can't be a key")
+    key: str = event.value
+    return key
 
-    def _require_plain(self, anchor: str | None, tag: str | None) -> None:
-        if anchor is not None:
-            raise self._fault("anchors and aliases (&, *) can't be used; write the value out")
-        if tag is not None:
-            raise self._fault("tags (!) can't be used")
 
-    def _begin(self, *, is_mapping: bool) -> None:
-        if len(self._open) == DEPTH_LIMIT:
-            raise self._fault(f"is nested deeper than {DEPTH_LIMIT} levels")
-        if self._open and self._open[-1].wants_key:
-            raise self._fault("a list or mapping can't be a key")
-        self._open.append(_Open(is_mapping))
-
-    def _scalar(self, event: ScalarEvent) -> None:
-        if self._open and self._open[-1].wants_key:
-            self._open[-1].keys.append(event.value)
-        else:
-            self._add(event.value if event.style else _plain_value(event.value))
-
-    def _add(self, value: JsonValue) -> None:
-        if self._open:
-            self._open[-1].values.append(value)
-        else:
-            self._document = value
-
-    def _fault(self, reason: str) -> _NotAllowed:
-        return _NotAllowed(dotted(each.position for each in self._open), reason)
+def _require_plain(event: Event, path: Place) -> None:
+    if getattr(event, "anchor", None) is not None:  # of aliases, too
+        raise _NotAllowed(dotted(path), "anchors and aliases (&, *) can't be used; write the value out")
+    if getattr(event, "tag", None) is not None:
+        raise _NotAllowed(dotted(path), "tags (!) can't be used")
 
 
 @lru_cache(maxsize=10_000)

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor import InvalidToken
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, select, update
 
 from connectors.embedded import tables
-from connectors.embedded.account_checks import default_login
-from connectors.embedded.account_file import AccountEntry, authenticator_key
-from database import transaction
+from connectors.embedded.sign_ins import authenticator_key, default_login
+from database import Database
+
+if TYPE_CHECKING:
+    from connectors.embedded.account_file import AccountEntry
 
 _DIGITS: Final = 6
 _STEP_SECONDS: Final = 30
@@ -21,7 +22,7 @@ _STEP_SECONDS: Final = 30
 _DRIFT: Final = (0, -1, 1)
 
 
-async def set_secrets(connection: AsyncConnection, entries: Iterable[AccountEntry]) -> None:
+def set_secrets(connection: Connection, entries: Iterable["AccountEntry"]) -> None:
     """Stores the secrets that the file gives, for sign-ins that are there; another secret starts afresh."""
     row = tables.logins.c
     for entry in entries:
@@ -29,7 +30,7 @@ async def set_secrets(connection: AsyncConnection, entries: Iterable[AccountEntr
             if user.totp is None:
                 continue
             secret = user.totp.get_secret_value()
-            await connection.execute(
+            connection.execute(
                 update(tables.logins)
                 .where(row.login == (user.login or default_login(entry.id, user.id)))
                 .where(row.totp_secret.is_distinct_from(secret))
@@ -37,12 +38,13 @@ async def set_secrets(connection: AsyncConnection, entries: Iterable[AccountEntr
             )
 
 
-async def use_code(engine: AsyncEngine, account_id: str, user_id: str, code: str, now: datetime) -> bool:
+async def use_code(database: Database, account_id: str, user_id: str, code: str, now: datetime) -> bool:
     """Whether it is a current code of the user's app that was not used before; it is used up then."""
     user, login = tables.users.c, tables.logins.c
-    async with transaction(engine) as connection:
+
+    def work(connection: Connection) -> bool:
         found = (
-            await connection.execute(
+            connection.execute(
                 select(login.login, login.totp_secret, login.totp_counter)
                 .join_from(tables.users, tables.logins)
                 .where(user.account_id == account_id, user.id == user_id, login.totp_secret.is_not(None))
@@ -54,10 +56,12 @@ async def use_code(engine: AsyncEngine, account_id: str, user_id: str, code: str
         counter = _matching_step(authenticator_key(found.totp_secret), code, now)
         if counter is None or (found.totp_counter is not None and counter <= found.totp_counter):
             return False
-        await connection.execute(
+        connection.execute(
             update(tables.logins).where(login.login == found.login).values(totp_counter=counter)
         )
         return True
+
+    return await database.write(work)
 
 
 def _matching_step(key: bytes, code: str, now: datetime) -> int | None:

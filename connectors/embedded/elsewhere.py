@@ -1,13 +1,12 @@
 """What happens to an account outside of a closure: usage is billed, and its customer handles things."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Table, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from closure.accounts import Bill, BillStatus, CreditNoteStatus
 from closure.errors import RefusalType, Refused
@@ -27,20 +26,22 @@ from connectors.embedded.ledger import (
     reference,
 )
 from connectors.embedded.tables import LedgerKind
-from database import transaction
+from database import Database
+
+Result = TypeVar("Result")
 
 
 class BadCharge(Exception):
     """An amount or product that no bill can have; nothing was changed."""
 
 
-async def charge(engine: AsyncEngine, account_id: str, amount: str, product: str | None) -> Bill:
+async def charge(database: Database, account_id: str, amount: str, product: str | None) -> Bill:
     """Late usage becomes an unpaid bill now, as ``late-1``, ``late-2`` and so on.
 
     What is billed is owed, not moved: the ledger sees it when it is paid.
 
     Args:
-        engine: over the platform's tables.
+        database: with the platform's tables.
         account_id: whose.
         amount: above zero, as a decimal string in the account's currency.
         product: what was used.
@@ -50,13 +51,14 @@ async def charge(engine: AsyncEngine, account_id: str, amount: str, product: str
         Refused: `ACCOUNT_NOT_FOUND` or `ACCOUNT_CLOSED`.
     """
     _require_product(product)
-    async with _open_account(engine, account_id) as (connection, account):
+
+    def work(connection: Connection, account: Account) -> Bill:
         owed = _amount(amount, account.currency)
         row = tables.bills.c
         late = select(row.id).where(row.account_id == account_id, row.id.like("late-%"))
-        there = {name for (name,) in await connection.execute(late)}
+        there = {name for (name,) in connection.execute(late)}
         bill_id = next(name for name in (f"late-{number}" for number in count(1)) if name not in there)
-        await connection.execute(
+        connection.execute(
             insert(tables.bills).values(
                 account_id=account_id,
                 id=bill_id,
@@ -67,23 +69,26 @@ async def charge(engine: AsyncEngine, account_id: str, amount: str, product: str
         )
         return Bill(bill_id=bill_id, amount=owed, status=BillStatus.UNPAID)
 
+    return await _change(database, account_id, work)
 
-async def pay_bill(engine: AsyncEngine, account_id: str, bill_id: str) -> bool:
+
+async def pay_bill(database: Database, account_id: str, bill_id: str) -> bool:
     """The customer pays the bill, not from the account's cash; False when it was paid already.
 
     Raises:
         Refused: `ACCOUNT_NOT_FOUND`, `ACCOUNT_CLOSED` or `THING_NOT_FOUND`.
     """
-    async with _open_account(engine, account_id) as (connection, account):
-        owed = await _owed(connection, tables.bills, account, bill_id, "bill")
-        if not await _set_status(connection, tables.bills, account_id, bill_id, BillStatus.PAID):
+
+    def work(connection: Connection, account: Account) -> bool:
+        owed = _owed(connection, tables.bills, account, bill_id, "bill")
+        if not _set_status(connection, tables.bills, account_id, bill_id, BillStatus.PAID):
             return False
         currency, now, name = account.currency, datetime.now(UTC), reference(account_id, bill_id)
         cash = LedgerAccount(account_id, LedgerKind.CASH, currency)
         outside = provider_account(LedgerKind.EXTERNAL_PAYMENTS, currency)
         revenue = provider_account(LedgerKind.REVENUE, currency)
         # In and out again: the cash balance is the same afterwards.
-        await post(
+        post(
             connection,
             [
                 Movement(outside, cash, owed, MovementReason.BILL_PAYMENT, name, now),
@@ -92,46 +97,51 @@ async def pay_bill(engine: AsyncEngine, account_id: str, bill_id: str) -> bool:
         )
         return True
 
+    return await _change(database, account_id, work)
 
-async def settle_credit_note(engine: AsyncEngine, account_id: str, credit_note_id: str) -> bool:
+
+async def settle_credit_note(database: Database, account_id: str, credit_note_id: str) -> bool:
     """The provider pays the credit note back, not into the account's cash; False when it was settled already.
 
     Raises:
         Refused: `ACCOUNT_NOT_FOUND`, `ACCOUNT_CLOSED` or `THING_NOT_FOUND`.
     """
-    async with _open_account(engine, account_id) as (connection, account):
+
+    def work(connection: Connection, account: Account) -> bool:
         note = tables.credit_notes
-        amount = await _owed(connection, note, account, credit_note_id, "credit note")
-        if not await _set_status(connection, note, account_id, credit_note_id, CreditNoteStatus.SETTLED):
+        amount = _owed(connection, note, account, credit_note_id, "credit note")
+        if not _set_status(connection, note, account_id, credit_note_id, CreditNoteStatus.SETTLED):
             return False
         outside = provider_account(LedgerKind.EXTERNAL_PAYMENTS, account.currency)
         revenue = provider_account(LedgerKind.REVENUE, account.currency)
         name = reference(account_id, credit_note_id)
         reason = MovementReason.CREDIT_NOTE_SETTLED
-        await post(connection, [Movement(revenue, outside, amount, reason, name, datetime.now(UTC))])
+        post(connection, [Movement(revenue, outside, amount, reason, name, datetime.now(UTC))])
         return True
 
+    return await _change(database, account_id, work)
 
-async def transfer_domain(engine: AsyncEngine, account_id: str, domain: str) -> None:
+
+async def transfer_domain(database: Database, account_id: str, domain: str) -> None:
     """The domain goes to another account or registrar.
 
     Raises:
         Refused: `ACCOUNT_NOT_FOUND`, `ACCOUNT_CLOSED` or `THING_NOT_FOUND`.
     """
-    await _give_away(engine, tables.domains, account_id, domain, "domain")
+    await _give_away(database, tables.domains, account_id, domain, "domain")
 
 
-async def cancel_filing(engine: AsyncEngine, account_id: str, filing_id: str) -> None:
+async def cancel_filing(database: Database, account_id: str, filing_id: str) -> None:
     """The ICP filing is cancelled; raises as `transfer_domain`."""
-    await _give_away(engine, tables.icp_filings, account_id, filing_id, "ICP filing")
+    await _give_away(database, tables.icp_filings, account_id, filing_id, "ICP filing")
 
 
-async def unlink(engine: AsyncEngine, account_id: str, relationship_id: str) -> None:
+async def unlink(database: Database, account_id: str, relationship_id: str) -> None:
     """The relationship to other accounts ends; raises as `transfer_domain`."""
-    await _give_away(engine, tables.relationships, account_id, relationship_id, "relationship")
+    await _give_away(database, tables.relationships, account_id, relationship_id, "relationship")
 
 
-async def release_resource(engine: AsyncEngine, account_id: str, name: str) -> None:
+async def release_resource(database: Database, account_id: str, name: str) -> None:
     """The resource, or else the subscription, of this id goes.
 
     A circle of resources that depend on each other is untied: its members may go one by one.
@@ -140,35 +150,43 @@ async def release_resource(engine: AsyncEngine, account_id: str, name: str) -> N
         Refused: `ACCOUNT_NOT_FOUND`, `ACCOUNT_CLOSED`, `THING_NOT_FOUND`, or `THING_NOT_ALLOWED` while
             another resource depends on it.
     """
-    async with _open_account(engine, account_id) as (connection, _):
-        await _untie(connection, account_id, name)
-        if await release(connection, account_id, name):
+
+    def work(connection: Connection, _: Account) -> None:
+        _untie(connection, account_id, name)
+        if release(connection, account_id, name):
             return
-        if not await remove(connection, tables.subscriptions, account_id, name):
+        if not remove(connection, tables.subscriptions, account_id, name):
             raise _not_found(account_id, "resource or subscription", name)
 
+    await _change(database, account_id, work)
 
-async def move_watermark(engine: AsyncEngine, account_id: str, until: datetime) -> None:
+
+async def move_watermark(database: Database, account_id: str, until: datetime) -> None:
     """All usage before `until` (with an offset) is billed now; it may also move back, as meters fall behind.
 
     Raises:
         Refused: `ACCOUNT_NOT_FOUND` or `ACCOUNT_CLOSED`.
     """
-    async with _open_account(engine, account_id) as (connection, _):
-        await connection.execute(
+
+    def work(connection: Connection, _: Account) -> None:
+        connection.execute(
             update(tables.accounts).where(tables.accounts.c.id == account_id).values(usage_final_until=until)
         )
 
+    await _change(database, account_id, work)
 
-@asynccontextmanager
-async def _open_account(
-    engine: AsyncEngine, account_id: str
-) -> AsyncIterator[tuple[AsyncConnection, Account]]:
+
+async def _change(
+    database: Database, account_id: str, work: Callable[[Connection, Account], Result]
+) -> Result:
     """One transaction with the account locked and not closed for good."""
-    async with transaction(engine) as connection:
-        account = await lock_account(connection, account_id)
+
+    def locked(connection: Connection) -> Result:
+        account = lock_account(connection, account_id)
         account.refuse_closed()
-        yield connection, account
+        return work(connection, account)
+
+    return await database.write(locked)
 
 
 def _require_product(product: str | None) -> None:
@@ -190,8 +208,8 @@ def _amount(text: str, currency: str) -> Money:
     return amount
 
 
-async def _owed(connection: AsyncConnection, table: Table, account: Account, name: str, what: str) -> Money:
-    minor: int | None = await connection.scalar(
+def _owed(connection: Connection, table: Table, account: Account, name: str, what: str) -> Money:
+    minor: int | None = connection.scalar(
         select(table.c.amount).where(table.c.account_id == account.account_id, table.c.id == name)
     )
     if minor is None:
@@ -199,15 +217,15 @@ async def _owed(connection: AsyncConnection, table: Table, account: Account, nam
     return Money(minor=minor, currency=account.currency)
 
 
-async def _set_status(
-    connection: AsyncConnection,
+def _set_status(
+    connection: Connection,
     table: Table,
     account_id: str,
     name: str,
     status: BillStatus | CreditNoteStatus,
 ) -> bool:
     """False when it was that already."""
-    changed = await connection.execute(
+    changed = connection.execute(
         update(table)
         .where(table.c.account_id == account_id, table.c.id == name, table.c.status != status)
         .values(status=status)
@@ -215,22 +233,25 @@ async def _set_status(
     return changed.rowcount == 1
 
 
-async def _give_away(engine: AsyncEngine, table: Table, account_id: str, name: str, what: str) -> None:
-    async with _open_account(engine, account_id) as (connection, _):
-        if not await remove(connection, table, account_id, name):
+async def _give_away(database: Database, table: Table, account_id: str, name: str, what: str) -> None:
+
+    def work(connection: Connection, _: Account) -> None:
+        if not remove(connection, table, account_id, name):
             raise _not_found(account_id, what, name)
 
+    await _change(database, account_id, work)
 
-async def _untie(connection: AsyncConnection, account_id: str, name: str) -> None:
+
+def _untie(connection: Connection, account_id: str, name: str) -> None:
     """Cuts what the other members of a circle need of this one."""
     row = tables.resource_dependencies.c
     needing = select(row.resource_id).where(row.account_id == account_id, row.depends_on == name)
-    dependents = {dependent for (dependent,) in await connection.execute(needing)}
+    dependents = {dependent for (dependent,) in connection.execute(needing)}
     if not dependents:
         return
-    caught = caught_in_cycles((await read_inventory(connection, account_id)).resources)
+    caught = caught_in_cycles((read_inventory(connection, account_id)).resources)
     if name in caught and dependents <= caught:
-        await connection.execute(
+        connection.execute(
             delete(tables.resource_dependencies).where(row.account_id == account_id, row.depends_on == name)
         )
 
@@ -238,5 +259,6 @@ async def _untie(connection: AsyncConnection, account_id: str, name: str) -> Non
 def _not_found(account_id: str, what: str, name: str) -> Refused:
     return Refused(
         RefusalType.THING_NOT_FOUND,
-        f"account {account_id!r} has no {what} {name!r}; see `platform show {account_id}`",
+        f"account {account_id!r} has no {what} {name!r}",
+        facts={"account_id": account_id, "id": name},
     )

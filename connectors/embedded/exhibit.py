@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Row, Table, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, Row, Table, select
 
 from closure.accounts import Access, Channel
 from closure.model import Instant, Model
 from closure.money import format_minor
+from closure.policy import Inspects
 from connectors.embedded import tables
 from connectors.embedded.account_file import (
     AccountDescription,
@@ -26,7 +26,7 @@ from connectors.embedded.account_file import (
 from connectors.embedded.accounts import Account, find_account
 from connectors.embedded.billing import read_statement
 from connectors.embedded.inventory import read_inventory
-from database import reading
+from database import Database
 
 
 class Session(Model):
@@ -39,6 +39,15 @@ class ApiKey(ThingEntry):
     enabled: bool
 
 
+class ShownDue(Model):
+    """What billing looks after since the account was closed; `id` is that of a bill or credit note."""
+
+    kind: Inspects
+    id: str | None
+    amount: str
+    handed_over_at: Instant
+
+
 class ShownAccount(AccountDescription):
     """An account in the account file's shape, and what a file can't say. No passwords, no messages."""
 
@@ -49,16 +58,22 @@ class ShownAccount(AccountDescription):
     closed_at: Instant | None
     sessions: tuple[Session, ...]
     service_roles: tuple[str, ...]
+    dues: tuple[ShownDue, ...]
 
 
 class SentMessage(Model):
-    """One message to one user; its body is empty once the account is deleted."""
+    """One message to one user; its texts are empty once the account is deleted.
+
+    `subject` and `html` are an e-mail's; one of before there was HTML has none.
+    """
 
     id: int
     channel: Channel
     template: str
     language: str
+    subject: str | None
     body: str
+    html: str | None
     time: Instant
 
 
@@ -66,52 +81,56 @@ _Rows = Sequence[Mapping[str, object]]
 _NOT_SHOWN = frozenset({"account_id", "disabled_by_stop"})
 
 
-async def show_account(engine: AsyncEngine, account_id: str) -> ShownAccount:
+async def show_account(database: Database, account_id: str) -> ShownAccount:
     """The account in one consistent view; of a deleted one, what is left.
 
     Raises:
         Refused: `ACCOUNT_NOT_FOUND`.
     """
-    async with reading(engine) as connection:
-        account = await find_account(connection, account_id)
-        return await _shown(connection, account)
+    return await database.read(lambda connection: _shown(connection, find_account(connection, account_id)))
 
 
-async def read_outbox(engine: AsyncEngine, account_id: str) -> tuple[SentMessage, ...]:
+async def read_outbox(database: Database, account_id: str) -> tuple[SentMessage, ...]:
     """All messages to the account's users, in sending order.
 
     Raises:
         Refused: `ACCOUNT_NOT_FOUND`.
     """
     row = tables.outbox.c
-    async with reading(engine) as connection:
-        await find_account(connection, account_id)
-        found = await connection.execute(
-            select(row.id, row.channel, row.template, row.language, row.body, row.time)
+
+    def work(connection: Connection) -> tuple[SentMessage, ...]:
+        find_account(connection, account_id)
+        found = connection.execute(
+            select(
+                *(row.id, row.channel, row.template, row.language),
+                *(row.subject, row.body, row.html, row.time),
+            )
             .where(row.account_id == account_id)
             .order_by(row.id)
         )
         return tuple(SentMessage.model_validate(dict(message)) for message in found.mappings())
 
+    return await database.read(work)
 
-async def _shown(connection: AsyncConnection, account: Account) -> ShownAccount:
-    async def rows(table: Table) -> _Rows:
+
+def _shown(connection: Connection, account: Account) -> ShownAccount:
+    def rows(table: Table) -> _Rows:
         columns = [column for column in table.c if column.name not in _NOT_SHOWN]
-        found = await connection.execute(select(*columns).where(table.c.account_id == account.account_id))
+        found = connection.execute(select(*columns).where(table.c.account_id == account.account_id))
         return sorted((dict(row) for row in found.mappings()), key=lambda row: str(row["id"]))
 
-    statement = await read_statement(connection, account)
-    inventory = await read_inventory(connection, account.account_id)
+    statement = read_statement(connection, account)
+    inventory = read_inventory(connection, account.account_id)
     return ShownAccount(
         id=account.account_id,
         provider=account.provider,
         kind=account.kind,
         currency=account.currency,
-        users=await _users(connection, account.account_id),
+        users=_users(connection, account.account_id),
         balance=BalanceEntry(cash=str(statement.cash), promo=str(statement.promo)),
-        bills=tuple(map(BillEntry.model_validate, _with_amounts(await rows(tables.bills), account))),
+        bills=tuple(map(BillEntry.model_validate, _with_amounts(rows(tables.bills), account))),
         credit_notes=tuple(
-            map(CreditNoteEntry.model_validate, _with_amounts(await rows(tables.credit_notes), account))
+            map(CreditNoteEntry.model_validate, _with_amounts(rows(tables.credit_notes), account))
         ),
         resources=tuple(
             ResourceEntry(
@@ -123,22 +142,26 @@ async def _shown(connection: AsyncConnection, account: Account) -> ShownAccount:
             )
             for resource in inventory.resources
         ),
-        subscriptions=tuple(map(SubscriptionEntry.model_validate, await rows(tables.subscriptions))),
+        subscriptions=tuple(map(SubscriptionEntry.model_validate, rows(tables.subscriptions))),
         domains=tuple(ThingEntry(id=name) for name in inventory.domains),
         icp_filings=tuple(ThingEntry(id=name) for name in inventory.icp_filings),
-        relationships=tuple(map(RelationshipEntry.model_validate, await rows(tables.relationships))),
-        bindings=tuple(map(BindingEntry.model_validate, await rows(tables.bindings))),
-        data=tuple(map(DataEntry.model_validate, await rows(tables.data_stores))),
-        api_keys=tuple(map(ApiKey.model_validate, await rows(tables.api_keys))),
-        payments=tuple(map(PaymentEntry.model_validate, _with_amounts(await rows(tables.payments), account))),
-        subaccounts=await _subaccounts(connection, account.account_id),
+        relationships=tuple(map(RelationshipEntry.model_validate, rows(tables.relationships))),
+        bindings=tuple(map(BindingEntry.model_validate, rows(tables.bindings))),
+        data=tuple(map(DataEntry.model_validate, rows(tables.data_stores))),
+        api_keys=tuple(map(ApiKey.model_validate, rows(tables.api_keys))),
+        payments=tuple(map(PaymentEntry.model_validate, _with_amounts(rows(tables.payments), account))),
+        subaccounts=_subaccounts(connection, account.account_id),
         usage_final_until=account.usage_final_until,
         access=account.access,
         parent=account.parent_id,
         stopped_at=account.stopped_at,
         closed_at=account.closed_at,
-        sessions=tuple(map(Session.model_validate, await rows(tables.sessions))),
-        service_roles=tuple(str(row["id"]) for row in await rows(tables.service_roles)),
+        sessions=tuple(map(Session.model_validate, rows(tables.sessions))),
+        service_roles=tuple(str(row["id"]) for row in rows(tables.service_roles)),
+        dues=tuple(
+            ShownDue.model_validate({**row, "id": row["id"] or None})
+            for row in _with_amounts(rows(tables.dues), account)
+        ),
     )
 
 
@@ -152,10 +175,10 @@ def _minor(row: Mapping[str, object]) -> int:
     return amount
 
 
-async def _users(connection: AsyncConnection, account_id: str) -> tuple[User, ...]:
+def _users(connection: Connection, account_id: str) -> tuple[User, ...]:
     """A sign-in is shown where the account's file named it."""
     user, login = tables.users.c, tables.logins.c
-    rows = await connection.execute(
+    rows = connection.execute(
         select(user.id, user.role, user.login, login.personal, user.email, user.phone, user.language)
         .join_from(tables.users, tables.logins)
         .where(user.account_id == account_id)
@@ -173,9 +196,7 @@ async def _users(connection: AsyncConnection, account_id: str) -> tuple[User, ..
     )
 
 
-async def _subaccounts(connection: AsyncConnection, account_id: str) -> tuple[str, ...]:
+def _subaccounts(connection: Connection, account_id: str) -> tuple[str, ...]:
     row = tables.accounts.c
-    rows: Sequence[Row[str]] = (
-        await connection.execute(select(row.id).where(row.parent_id == account_id))
-    ).all()
+    rows: Sequence[Row[str]] = (connection.execute(select(row.id).where(row.parent_id == account_id))).all()
     return tuple(sorted(name for (name,) in rows))

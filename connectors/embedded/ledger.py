@@ -1,21 +1,36 @@
 """The double-entry ledger: money only moves from one ledger account to another, never appears or vanishes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Insert, bindparam, func, insert, select
 
 from closure.money import Money
 from connectors.embedded import tables
 from connectors.embedded.tables import LedgerKind
+from database.parts import in_parts
 
 PROVIDER = ""
 """The owner of the provider's own ledger accounts."""
+
+_row, _movement = tables.ledger_accounts.c, tables.ledger_movements.c
+_NUMBER: Final = select(_row.id).where(
+    _row.owner == bindparam("owner"), _row.kind == bindparam("kind"), _row.currency == bindparam("currency")
+)
+_SUM: Final = select(func.coalesce(func.sum(_movement.amount), 0))
+_ARRIVED: Final = _SUM.where(_movement.credit_account == _NUMBER.scalar_subquery())
+_LEFT: Final = _SUM.where(_movement.debit_account == _NUMBER.scalar_subquery())
+_BALANCE: Final = select(_ARRIVED.scalar_subquery() - _LEFT.scalar_subquery())
+_BALANCES: Final = select(
+    _row.owner,
+    _row.kind,
+    _row.currency,
+    _SUM.where(_movement.credit_account == _row.id).scalar_subquery()
+    - _SUM.where(_movement.debit_account == _row.id).scalar_subquery(),
+).where(_row.owner.in_(bindparam("owners", expanding=True)))
 
 
 class MovementReason(StrEnum):
@@ -31,6 +46,7 @@ class MovementReason(StrEnum):
     REFUND_ORDERED = "refund-ordered"
     REFUND_FAILED = "refund-failed"
     REFUND_SETTLED = "refund-settled"
+    REFUND_PAID_OTHERWISE = "refund-paid-otherwise"
 
 
 @dataclass(frozen=True, order=True)
@@ -61,12 +77,18 @@ def provider_account(kind: LedgerKind, currency: str) -> LedgerAccount:
     return LedgerAccount(PROVIDER, kind, currency)
 
 
+def open_provider_accounts(connection: Connection, currencies: Iterable[str]) -> None:
+    """Makes the provider's own accounts, so that no two who post to one of them first wait for each other."""
+    kinds = [kind for kind in LedgerKind if kind not in (LedgerKind.CASH, LedgerKind.PROMO)]
+    _ids(connection, [provider_account(kind, currency) for kind in kinds for currency in {*currencies}])
+
+
 def reference(*ids: str) -> str:
     """A movement's reference made of ids; different ids never give the same one."""
     return "/".join(part.replace("~", "~0").replace("/", "~1") for part in ids)
 
 
-async def post(connection: AsyncConnection, movements: Sequence[Movement]) -> None:
+def post(connection: Connection, movements: Sequence[Movement]) -> None:
     """Writes the movements.
 
     Raises:
@@ -75,10 +97,8 @@ async def post(connection: AsyncConnection, movements: Sequence[Movement]) -> No
     """
     if not movements:
         return
-    ids = await _ids(
-        connection, {side for movement in movements for side in (movement.debit, movement.credit)}
-    )
-    await connection.execute(
+    ids = _ids(connection, {side for movement in movements for side in (movement.debit, movement.credit)})
+    connection.execute(
         insert(tables.ledger_movements),
         [
             {
@@ -95,41 +115,46 @@ async def post(connection: AsyncConnection, movements: Sequence[Movement]) -> No
     )
 
 
-async def balance(connection: AsyncConnection, account: LedgerAccount) -> Money:
+def balance(connection: Connection, account: LedgerAccount) -> Money:
     """What arrived less what left; zero for an account that nothing ever touched."""
-    row, movement = tables.ledger_accounts.c, tables.ledger_movements.c
-    number = (
-        select(row.id)
-        .where(row.owner == account.owner, row.kind == account.kind, row.currency == account.currency)
-        .scalar_subquery()
-    )
-    arrived = select(func.coalesce(func.sum(movement.amount), 0)).where(movement.credit_account == number)
-    left = select(func.coalesce(func.sum(movement.amount), 0)).where(movement.debit_account == number)
-    minor = (
-        await connection.execute(select(arrived.scalar_subquery() - left.scalar_subquery()))
-    ).scalar_one()
+    named = {"owner": account.owner, "kind": account.kind, "currency": account.currency}
+    minor = connection.execute(_BALANCE, named).scalar_one()
     return Money(minor=int(minor), currency=account.currency)
 
 
-async def sum_of_postings(connection: AsyncConnection) -> int:
+def balances(connection: Connection, owners: Iterable[str]) -> dict[LedgerAccount, Money]:
+    """The balance of every ledger account of these owners; one that nothing ever touched isn't there."""
+    found: dict[LedgerAccount, Money] = {}
+    for part in in_parts(owners):
+        for owner, kind, currency, minor in connection.execute(_BALANCES, {"owners": part}):
+            found[LedgerAccount(owner, kind, currency)] = Money(minor=int(minor), currency=currency)
+    return found
+
+
+def sum_of_postings(connection: Connection) -> int:
     """Over the whole ledger in minor units, currencies mixed; anything but zero is a broken ledger."""
     postings = tables.ledger_postings.c
-    return int((await connection.execute(select(func.coalesce(func.sum(postings.amount), 0)))).scalar_one())
+    return int((connection.execute(select(func.coalesce(func.sum(postings.amount), 0)))).scalar_one())
 
 
-async def _ids(connection: AsyncConnection, accounts: Iterable[LedgerAccount]) -> dict[LedgerAccount, int]:
-    row = tables.ledger_accounts.c
+def _ids(connection: Connection, accounts: Iterable[LedgerAccount]) -> dict[LedgerAccount, int]:
     ids: dict[LedgerAccount, int] = {}
     # In one order for everybody, so that two first users of the same accounts cannot deadlock.
     for account in sorted(accounts):
         values = {"owner": account.owner, "kind": account.kind, "currency": account.currency}
-        found = select(row.id).where(
-            row.owner == account.owner, row.kind == account.kind, row.currency == account.currency
-        )
-        number = await connection.scalar(found)
+        number = connection.scalar(_NUMBER, values)
         if number is None:
-            create = insert_sqlite if connection.dialect.name == "sqlite" else insert_postgresql
-            await connection.execute(create(tables.ledger_accounts).values(values).on_conflict_do_nothing())
-            number = (await connection.execute(found)).scalar_one()
+            connection.execute(_unless_there(connection, values))
+            number = connection.execute(_NUMBER, values).scalar_one()
         ids[account] = number
     return ids
+
+
+def _unless_there(connection: Connection, values: Mapping[str, str]) -> Insert:
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(tables.ledger_accounts).values(values).on_conflict_do_nothing()
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(tables.ledger_accounts).values(values).on_conflict_do_nothing()

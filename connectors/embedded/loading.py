@@ -1,25 +1,25 @@
 """Loads an account file into the embedded platform: all of it in one transaction, or nothing."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, select, text
 
 from closure.accounts import Access
+from closure.canonical import canonical_json
 from closure.money import Money
 from connectors.embedded import tables
-from connectors.embedded.account_checks import default_login
 from connectors.embedded.account_file import AccountEntry, AccountFile
 from connectors.embedded.account_text import AccountFileFault, Fault
 from connectors.embedded.authenticator import set_secrets
 from connectors.embedded.opening import open_accounts
 from connectors.embedded.passwords import password_hashes, set_passwords
-from database import transaction
+from connectors.embedded.sign_ins import default_login
+from database import Database
+from database.parts import in_parts
 
 _LOCK = 0x6C6F6164
 """On PostgreSQL, of two loads at once the second waits; on SQLite the transaction itself does that."""
@@ -49,13 +49,13 @@ class _Standing:
     definition_hash: str | None
 
 
-async def load_accounts(engine: AsyncEngine, file: AccountFile, name: str) -> tuple[LoadedAccount, ...]:
+async def load_accounts(database: Database, file: AccountFile, name: str) -> tuple[LoadedAccount, ...]:
     """Loads what is not there yet; the same file again changes nothing.
 
     A password that is not the stored one replaces it, also in accounts that are there already.
 
     Args:
-        engine: over the platform's tables.
+        database: with the platform's tables.
         file: what to load.
         name: the file's name, for faults.
 
@@ -64,22 +64,26 @@ async def load_accounts(engine: AsyncEngine, file: AccountFile, name: str) -> tu
     """
     parents = {child: entry.id for entry in file.accounts for child in entry.subaccounts}
     hashes = {entry.id: definition_hash(entry, parents.get(entry.id)) for entry in file.accounts}
-    passwords = await password_hashes(engine, file.accounts)
-    async with transaction(engine) as connection:
+    passwords = await password_hashes(database, file.accounts)
+
+    def work(connection: Connection) -> dict[str, _Standing]:
         if connection.dialect.name == "postgresql":
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
-        standing = await _standing(connection, list(hashes))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+        standing = _standing(connection, list(hashes))
         new = [entry for entry in file.accounts if entry.id not in standing]
         faults = [
             *_other_content(file.accounts, hashes, standing),
             *_closed_subaccounts(file.accounts, standing),
-            *await _taken_sign_ins(connection, file.accounts, standing),
+            *_taken_sign_ins(connection, file.accounts, standing),
         ]
         if faults:
             raise AccountFileFault(name, tuple(faults))
-        await open_accounts(connection, _parents_first(new, parents), parents, hashes, datetime.now(UTC))
-        await set_passwords(connection, passwords)
-        await set_secrets(connection, file.accounts)
+        open_accounts(connection, _parents_first(new, parents), parents, hashes, datetime.now(UTC))
+        set_passwords(connection, passwords)
+        set_secrets(connection, file.accounts)
+        return standing
+
+    standing = await database.write(work)
     return tuple(
         LoadedAccount(entry.id, entry.provider, _result(standing.get(entry.id))) for entry in file.accounts
     )
@@ -95,7 +99,7 @@ def definition_hash(entry: AccountEntry, parent_id: str | None) -> str:
             amounts[key] = str(Money.parse(amounts[key], entry.currency))
     # What is empty is left out, so that fields to come don't change the hashes of today's accounts.
     kept = {key: _sorted(value) for key, value in said.items() if value or key == "payments"}
-    canonical = json.dumps({**kept, "parent": parent_id}, sort_keys=True, separators=(",", ":"))
+    canonical = canonical_json({**kept, "parent": parent_id}, only_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -108,13 +112,11 @@ def _sorted(value: object) -> object:
     return sorted(value, key=lambda member: member["id"] if isinstance(member, dict) else member)
 
 
-async def _standing(connection: AsyncConnection, account_ids: list[str]) -> dict[str, _Standing]:
+def _standing(connection: Connection, account_ids: list[str]) -> dict[str, _Standing]:
     row = tables.accounts.c
     found: dict[str, _Standing] = {}
-    for part in tables.in_parts(account_ids):
-        rows = await connection.execute(
-            select(row.id, row.access, row.definition_hash).where(row.id.in_(part))
-        )
+    for part in in_parts(account_ids):
+        rows = connection.execute(select(row.id, row.access, row.definition_hash).where(row.id.in_(part)))
         found |= {name: _Standing(access, known) for name, access, known in rows}
     return found
 
@@ -148,8 +150,8 @@ def _closed_subaccounts(
                 )
 
 
-async def _taken_sign_ins(
-    connection: AsyncConnection, entries: Iterable[AccountEntry], standing: Mapping[str, _Standing]
+def _taken_sign_ins(
+    connection: Connection, entries: Iterable[AccountEntry], standing: Mapping[str, _Standing]
 ) -> list[Fault]:
     """Sign-ins of new users that are somebody else's: a person's name is not an account's own, and back."""
     wanted: dict[str, tuple[str, bool]] = {}
@@ -160,8 +162,8 @@ async def _taken_sign_ins(
                 wanted[login] = (f"accounts.{number}.users.{position}.login", user.login is not None)
     row = tables.logins.c
     faults = []
-    for part in tables.in_parts(list(wanted)):
-        rows = await connection.execute(select(row.login, row.personal).where(row.login.in_(part)))
+    for part in in_parts(wanted):
+        rows = connection.execute(select(row.login, row.personal).where(row.login.in_(part)))
         for login, is_personal in rows:
             path, wants_personal = wanted[login]
             if not (is_personal and wants_personal):

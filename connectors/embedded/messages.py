@@ -1,43 +1,54 @@
 """The outbox: every message that was sent to an account's users, once per key and recipient."""
 
-from collections.abc import Mapping
+from typing import Final
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from closure.accounts import Channel
+from closure.languages import choose_language
 from connectors.embedded import tables
 from connectors.embedded.accounts import lock_account
-from connectors.ports import OutgoingMessage
-from database import transaction
+from connectors.ports import Addressee, OutgoingMessage
+from database import Database
 
-_FALLBACK_LANGUAGE = "en"
+# Built once: most of what a short statement costs is making it.
+_SENT: Final = (
+    select(func.count()).select_from(tables.outbox).where(tables.outbox.c.key == bindparam("named"))
+)
+_SEND: Final = insert(tables.outbox)
 
 
 class EmbeddedMessages:
     """Implements `connectors.ports.Messages`. Without `roles` and `user_id` every user gets the message."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def send(self, message: OutgoingMessage) -> int:
-        async with transaction(self._engine) as connection:
-            await lock_account(connection, message.account_id)
-            sent = await connection.scalar(
-                select(func.count()).select_from(tables.outbox).where(tables.outbox.c.key == message.key)
-            )
+        def work(connection: Connection) -> int:
+            lock_account(connection, message.account_id)
+            sent = connection.scalar(_SENT, {"named": message.key})
             if sent:
                 return int(sent)
-            rows = [
-                _row(message, user_id, address, language)
-                for user_id, address, language in await _recipients(connection, message)
-            ]
+            rows = [_row(message, addressee) for addressee in _addressees(connection, message)]
             if rows:
-                await connection.execute(insert(tables.outbox), rows)
+                connection.execute(_SEND, rows)
             return len(rows)
 
+        return await self._database.write(work)
 
-async def _recipients(connection: AsyncConnection, message: OutgoingMessage) -> list[tuple[str, str, str]]:
+
+class EmbeddedAddressBook:
+    """Implements `connectors.ports.AddressBook`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def addressees(self, message: OutgoingMessage) -> tuple[Addressee, ...]:
+        return await self._database.read(lambda connection: _addressees(connection, message))
+
+
+def _addressees(connection: Connection, message: OutgoingMessage) -> tuple[Addressee, ...]:
     user = tables.users.c
     address = user.email if message.channel is Channel.EMAIL else user.phone
     statement = select(user.id, address, user.language).where(
@@ -47,35 +58,22 @@ async def _recipients(connection: AsyncConnection, message: OutgoingMessage) -> 
         statement = statement.where(user.role.in_(message.roles))
     if message.user_id is not None:
         statement = statement.where(user.id == message.user_id)
-    found = await connection.execute(statement)
-    return sorted((name, to, language) for name, to, language in found)
+    found = sorted((name, to, language) for name, to, language in connection.execute(statement))
+    return tuple(Addressee(user_id=name, address=to, language=language) for name, to, language in found)
 
 
-def _row(message: OutgoingMessage, user_id: str, address: str, language: str) -> dict[str, object]:
-    chosen = choose_language(message.bodies, language)
+def _row(message: OutgoingMessage, addressee: Addressee) -> dict[str, object]:
+    chosen = choose_language(message.bodies, addressee.language)
     return {
         "account_id": message.account_id,
         "key": message.key,
-        "user_id": user_id,
+        "user_id": addressee.user_id,
         "channel": message.channel,
         "template": message.template,
         "language": chosen,
-        "address": address,
+        "address": addressee.address,
+        "subject": message.subjects.get(chosen),
         "body": message.bodies[chosen],
+        "html": message.pages.get(chosen),
         "time": message.time,
     }
-
-
-def choose_language(bodies: Mapping[str, str], wanted: str) -> str:
-    """The tag to use: the wanted one (``zh-CN``), its language (``zh``), English, or the first there is.
-
-    Raises:
-        ValueError: there is no body at all.
-    """
-    by_lower_case = {tag.lower(): tag for tag in bodies}
-    for candidate in (wanted.lower(), wanted.lower().split("-")[0], _FALLBACK_LANGUAGE):
-        if candidate in by_lower_case:
-            return by_lower_case[candidate]
-    if not bodies:
-        raise ValueError("a message needs a body")
-    return min(bodies)

@@ -4,23 +4,24 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Table, insert, select
 
 from closure.accounts import Access
 from closure.money import Money
 from connectors.embedded import tables
-from connectors.embedded.account_checks import default_login
 from connectors.embedded.account_file import AccountEntry, PaymentEntry
 from connectors.embedded.ledger import (
     LedgerAccount,
     Movement,
     MovementReason,
+    open_provider_accounts,
     post,
     provider_account,
     reference,
 )
+from connectors.embedded.sign_ins import default_login
 from connectors.embedded.tables import LedgerKind
+from database.parts import in_parts
 
 OPENING_PAYMENT = "opening"
 """The id of the payment that funded the cash, when the file names none."""
@@ -28,15 +29,15 @@ OPENING_PAYMENT = "opening"
 _Row = dict[str, object]
 
 
-async def open_accounts(
-    connection: AsyncConnection,
+def open_accounts(
+    connection: Connection,
     entries: Sequence[AccountEntry],
     parents: Mapping[str, str],
     hashes: Mapping[str, str],
     time: datetime,
 ) -> None:
     """Writes accounts that are not there yet, each after its parent."""
-    await _insert(
+    _insert(
         connection,
         tables.accounts,
         [
@@ -53,7 +54,7 @@ async def open_accounts(
             for entry in entries
         ],
     )
-    await _insert_logins(connection, entries)
+    _insert_logins(connection, entries)
     things: defaultdict[Table, list[_Row]] = defaultdict(list)
     movements: list[Movement] = []
     for entry in entries:
@@ -62,29 +63,30 @@ async def open_accounts(
             things[table] += rows
         movements += _opening(entry, payments, time)
     for table, rows in things.items():
-        await _insert(connection, table, rows)
-    await post(connection, movements)
+        _insert(connection, table, rows)
+    open_provider_accounts(connection, [entry.currency for entry in entries])
+    post(connection, movements)
 
 
-async def _insert(connection: AsyncConnection, table: Table, rows: list[_Row]) -> None:
+def _insert(connection: Connection, table: Table, rows: list[_Row]) -> None:
     if rows:
-        await connection.execute(insert(table), rows)
+        connection.execute(insert(table), rows)
 
 
-async def _insert_logins(connection: AsyncConnection, entries: Iterable[AccountEntry]) -> None:
+def _insert_logins(connection: Connection, entries: Iterable[AccountEntry]) -> None:
     wanted = {
         user.login or default_login(entry.id, user.id): user.login is not None
         for entry in entries
         for user in entry.users
     }
     there: set[str] = set()
-    for part in tables.in_parts(list(wanted)):
+    for part in in_parts(wanted):
         row = tables.logins.c.login
-        there |= {login for (login,) in await connection.execute(select(row).where(row.in_(part)))}
+        there |= {login for (login,) in connection.execute(select(row).where(row.in_(part)))}
     new: list[_Row] = [
         {"login": login, "personal": personal} for login, personal in wanted.items() if login not in there
     ]
-    await _insert(connection, tables.logins, new)
+    _insert(connection, tables.logins, new)
 
 
 def _payments(entry: AccountEntry, time: datetime) -> tuple[PaymentEntry, ...]:

@@ -4,22 +4,25 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import TYPE_CHECKING
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, bindparam, select, update
 
 from closure.accounts import Access
 from connectors.embedded import tables
-from connectors.embedded.account_checks import default_login
-from connectors.embedded.account_file import AccountEntry
-from database import reading
+from connectors.embedded.sign_ins import default_login
+from database import Database
+from database.parts import in_parts
+
+if TYPE_CHECKING:
+    from connectors.embedded.account_file import AccountEntry
 
 _hasher = PasswordHasher()
 
 
-async def password_hashes(engine: AsyncEngine, entries: Iterable[AccountEntry]) -> dict[str, str]:
+async def password_hashes(database: Database, entries: Iterable["AccountEntry"]) -> dict[str, str]:
     """By sign-in, new hashes of the passwords that are not the stored ones.
 
     Hashing is slow on purpose, so it is done outside a transaction. Accounts closed for good are passed over.
@@ -32,22 +35,25 @@ async def password_hashes(engine: AsyncEngine, entries: Iterable[AccountEntry]) 
     }
     if not given:
         return {}
-    async with reading(engine) as connection:
-        closed = await _closed(connection, sorted({account_id for account_id, _ in given}))
+
+    def work(connection: Connection) -> tuple[dict[str, str], dict[str, str]]:
+        closed = _closed(connection, sorted({account_id for account_id, _ in given}))
         wanted = {login: password for (account, login), password in given.items() if account not in closed}
-        stored = await _stored(connection, list(wanted))
+        return wanted, _stored(connection, list(wanted))
+
+    wanted, stored = await database.read(work)
     hashed = await asyncio.gather(
         *(asyncio.to_thread(_new_hash, password, stored.get(login)) for login, password in wanted.items())
     )
     return {login: fresh for login, fresh in zip(wanted, hashed, strict=True) if fresh is not None}
 
 
-async def set_passwords(connection: AsyncConnection, hashes: Mapping[str, str]) -> None:
+def set_passwords(connection: Connection, hashes: Mapping[str, str]) -> None:
     """Stores them for sign-ins that are there."""
     if hashes:
         row = tables.logins.c
         statement = update(tables.logins).where(row.login == bindparam("name"))
-        await connection.execute(
+        connection.execute(
             statement.values(password_hash=bindparam("fresh")),
             [{"name": login, "fresh": fresh} for login, fresh in hashes.items()],
         )
@@ -73,21 +79,21 @@ def _new_hash(password: str, stored: str | None) -> str | None:
     return _hasher.hash(password)
 
 
-async def _closed(connection: AsyncConnection, account_ids: list[str]) -> set[str]:
+def _closed(connection: Connection, account_ids: list[str]) -> set[str]:
     row = tables.accounts.c
     closed: set[str] = set()
-    for part in tables.in_parts(account_ids):
+    for part in in_parts(account_ids):
         statement = select(row.id).where(row.id.in_(part), row.access == Access.CLOSED)
-        closed |= {name for (name,) in await connection.execute(statement)}
+        closed |= {name for (name,) in connection.execute(statement)}
     return closed
 
 
-async def _stored(connection: AsyncConnection, logins: list[str]) -> dict[str, str]:
+def _stored(connection: Connection, logins: list[str]) -> dict[str, str]:
     row = tables.logins.c
     stored: dict[str, str] = {}
-    for part in tables.in_parts(logins):
+    for part in in_parts(logins):
         statement = select(row.login, row.password_hash).where(
             row.login.in_(part), row.password_hash.is_not(None)
         )
-        stored |= dict((await connection.execute(statement)).all())
+        stored |= dict((connection.execute(statement)).all())
     return stored

@@ -1,11 +1,11 @@
 """The payment provider's part: refunds that are ordered, settle in their time, or fail and come back."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from pydantic import JsonValue
-from sqlalchemy import Case, RowMapping, case, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, RowMapping, bindparam, case, func, insert, select, update
 
 from closure.business_days import add_business_days
 from closure.errors import RefusalType, Refused
@@ -15,11 +15,12 @@ from connectors.embedded import tables
 from connectors.embedded.accounts import (
     Account,
     find_account,
+    keep_ownership,
     lock_account,
-    lock_ownership,
     owned_accounts,
+    rows_of_many,
 )
-from connectors.embedded.billing import require_amount
+from connectors.embedded.billing import at_most, require_amount
 from connectors.embedded.effects import apply_once
 from connectors.embedded.ledger import (
     LedgerAccount,
@@ -31,37 +32,55 @@ from connectors.embedded.ledger import (
     reference,
 )
 from connectors.embedded.tables import Effect, LedgerKind, RefundAnswer
-from database import reading, transaction
+from database import Database
+from database.parts import in_parts
 
 SETTLES_AFTER: Final = 3
 """Business days of the closure's clock until a refund settles that nothing else is said about."""
 _CALENDAR: Final = "US"
 
+_payment, _refund = tables.payments.c, tables.refunds.c
+_TAKEN: Final = case((_refund.state == AttemptState.FAILED, _refund.settled), else_=_refund.amount)
+"""What a refund takes of its payment: all of it, or of a failed one what had arrived."""
+_GOING_BACK: Final = (
+    select(func.coalesce(func.sum(_TAKEN), 0))
+    .where(_refund.account_id == _payment.account_id, _refund.payment_id == _payment.id)
+    .scalar_subquery()
+)
+_PAYMENTS: Final = select(
+    _payment.id, _payment.paid_at, _payment.amount, _GOING_BACK.label("going_back")
+).where(_payment.account_id == bindparam("of"))
+_MANY_PAYMENTS: Final = select(
+    _payment.account_id, _payment.id, _payment.paid_at, _payment.amount, _GOING_BACK.label("going_back")
+).where(_payment.account_id.in_(bindparam("of", expanding=True)))
+
 
 class EmbeddedRefunds:
     """Implements `connectors.ports.Refunds`; the ledger shows money under way as the provider's liability."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def payments(self, account_id: str) -> tuple[Payment, ...]:
-        async with reading(self._engine) as connection:
-            account = await find_account(connection, account_id)
-            return await _payments(connection, account)
+        return await self._database.read(
+            lambda connection: _payments(connection, find_account(connection, account_id))
+        )
 
     async def attempts(
         self, account_id: str, *, closure_id: str, time: datetime
     ) -> tuple[RefundAttempt, ...]:
-        async with transaction(self._engine) as connection:
-            account = await lock_account(connection, account_id)
+        def work(connection: Connection) -> tuple[RefundAttempt, ...]:
+            account = lock_account(connection, account_id)
             row = tables.refunds.c
             mine = select(tables.refunds).where(row.account_id == account_id, row.closure_id == closure_id)
-            for refund in (await connection.execute(mine)).mappings().all():
+            for refund in (connection.execute(mine)).mappings().all():
                 if refund["state"] is AttemptState.PENDING:
-                    await _answer(connection, account, refund, time)
-            found = (await connection.execute(mine)).mappings().all()
+                    _answer(connection, account, refund, time)
+            found = (connection.execute(mine)).mappings().all()
             by_age = sorted(found, key=lambda refund: (refund["created_at"], refund["key"]))
             return tuple(_attempt(refund, account.currency) for refund in by_age)
+
+        return await self._database.write(work)
 
     async def order(
         self,
@@ -73,15 +92,13 @@ class EmbeddedRefunds:
         key: str,
         time: datetime,
     ) -> None:
-        async def act(connection: AsyncConnection, account: Account) -> JsonValue:
+        def act(connection: Connection, account: Account) -> JsonValue:
             # Also of a closed account: what a failed refund brought back still has to go.
-            await _require_refundable(connection, account, payment_id, amount)
+            _require_refundable(connection, account, payment_id, amount)
             cash = LedgerAccount(account_id, LedgerKind.CASH, account.currency)
             under_way = provider_account(LedgerKind.REFUNDS, account.currency)
-            await post(
-                connection, [Movement(cash, under_way, amount, MovementReason.REFUND_ORDERED, key, time)]
-            )
-            await connection.execute(
+            post(connection, [Movement(cash, under_way, amount, MovementReason.REFUND_ORDERED, key, time)])
+            connection.execute(
                 insert(tables.refunds).values(
                     key=key,
                     account_id=account_id,
@@ -96,81 +113,118 @@ class EmbeddedRefunds:
             )
             return {"amount": str(amount), "currency": amount.currency}
 
-        await apply_once(self._engine, Effect.ORDER_REFUND, account_id, key=key, act=act)
+        await apply_once(self._database, Effect.ORDER_REFUND, account_id, key=key, act=act)
+
+    async def paid_otherwise(
+        self,
+        account_id: str,
+        amount: Money,
+        reference: str,
+        *,
+        closure_id: str,
+        key: str,
+        time: datetime,
+    ) -> Money:
+        def act(connection: Connection, account: Account) -> JsonValue:
+            # Also of a closed account, as with an order.
+            require_amount(account, amount)
+            cash = LedgerAccount(account_id, LedgerKind.CASH, account.currency)
+            paid = at_most(amount, balance(connection, cash))
+            if paid.minor:
+                outside = provider_account(LedgerKind.EXTERNAL_PAYMENTS, account.currency)
+                reason = MovementReason.REFUND_PAID_OTHERWISE
+                post(connection, [Movement(cash, outside, paid, reason, key, time)])
+            return paid.model_dump()
+
+        result = await apply_once(self._database, Effect.PAY_OTHERWISE, account_id, key=key, act=act)
+        return Money.model_validate(result)
 
 
-async def play_answer(engine: AsyncEngine, account_id: str, answer: RefundAnswer) -> None:
+async def play_answer(database: Database, account_id: str, answer: RefundAnswer) -> None:
     """From now on the provider answers so about every refund of the account and of what it owns.
 
     Raises:
         Refused: `ACCOUNT_NOT_FOUND`.
     """
-    async with transaction(engine) as connection:
-        await lock_ownership(connection)
-        await lock_account(connection, account_id)
-        owned = await owned_accounts(connection, account_id, with_closed=True)
-        for part in tables.in_parts([account_id, *owned]):
-            await connection.execute(
+
+    def work(connection: Connection) -> None:
+        keep_ownership(connection)
+        lock_account(connection, account_id)
+        owned = owned_accounts(connection, account_id, lock=True, with_closed=True)
+        for part in in_parts([account_id, *owned]):
+            connection.execute(
                 update(tables.accounts).where(tables.accounts.c.id.in_(part)).values(refund_answer=answer)
             )
 
+    await database.write(work)
 
-async def _payments(connection: AsyncConnection, account: Account) -> tuple[Payment, ...]:
-    payment, refund = tables.payments.c, tables.refunds.c
-    going_back = (
-        select(func.coalesce(func.sum(_taken()), 0))
-        .where(refund.account_id == payment.account_id, refund.payment_id == payment.id)
-        .scalar_subquery()
-    )
-    found = await connection.execute(
-        select(payment.id, payment.paid_at, payment.amount, going_back.label("going_back")).where(
-            payment.account_id == account.account_id
-        )
-    )
+
+def _payments(connection: Connection, account: Account) -> tuple[Payment, ...]:
+    return _with_refundable(account, sorted(connection.execute(_PAYMENTS, {"of": account.account_id})))
+
+
+def read_payments(connection: Connection, accounts: Mapping[str, Account]) -> dict[str, tuple[Payment, ...]]:
+    """The payments that funded each of the accounts."""
+    rows = rows_of_many(connection, _MANY_PAYMENTS, accounts)
+    return {name: _with_refundable(account, rows.get(name, ())) for name, account in accounts.items()}
+
+
+def _with_refundable(account: Account, rows: Iterable[Iterable[Any]]) -> tuple[Payment, ...]:
     return tuple(
         Payment(
             payment_id=name,
             paid_at=paid_at,
             refundable=Money(minor=amount - int(taken), currency=account.currency),
         )
-        for name, paid_at, amount, taken in sorted(found)
+        for name, paid_at, amount, taken in rows
     )
 
 
-def _taken() -> Case[int]:
-    """What a refund takes of its payment: all of it, or of a failed one what had arrived."""
-    refund = tables.refunds.c
-    return case((refund.state == AttemptState.FAILED, refund.settled), else_=refund.amount)
-
-
-async def _require_refundable(
-    connection: AsyncConnection, account: Account, payment_id: str | None, amount: Money
+def _require_refundable(
+    connection: Connection, account: Account, payment_id: str | None, amount: Money
 ) -> None:
     require_amount(account, amount)
     if amount.minor == 0:
-        raise Refused(RefusalType.MALFORMED_INPUT, "nothing can't be refunded")
-    cash = await balance(connection, LedgerAccount(account.account_id, LedgerKind.CASH, account.currency))
+        raise Refused(
+            RefusalType.MALFORMED_INPUT,
+            "nothing can't be refunded",
+            facts={"account_id": account.account_id},
+        )
+    cash = balance(connection, LedgerAccount(account.account_id, LedgerKind.CASH, account.currency))
     if cash < amount:
         raise Refused(
             RefusalType.THING_NOT_ALLOWED,
             f"account {account.account_id!r} has {cash} {cash.currency}, less than {amount} to refund",
+            facts={
+                "account_id": account.account_id,
+                "cash": str(cash),
+                "amount": str(amount),
+                "currency": cash.currency,
+            },
         )
     if payment_id is None:
         return
-    payment = next(
-        (each for each in await _payments(connection, account) if each.payment_id == payment_id), None
-    )
+    payment = next((each for each in _payments(connection, account) if each.payment_id == payment_id), None)
     if payment is None:
         raise Refused(
-            RefusalType.THING_NOT_FOUND, f"account {account.account_id!r} has no payment {payment_id!r}"
+            RefusalType.THING_NOT_FOUND,
+            f"account {account.account_id!r} has no payment {payment_id!r}",
+            facts={"account_id": account.account_id, "id": payment_id},
         )
     if payment.refundable < amount:
         raise Refused(
-            RefusalType.THING_NOT_ALLOWED, f"only {payment.refundable} of payment {payment_id!r} can go back"
+            RefusalType.THING_NOT_ALLOWED,
+            f"only {payment.refundable} of payment {payment_id!r} can go back",
+            facts={
+                "account_id": account.account_id,
+                "id": payment_id,
+                "refundable": str(payment.refundable),
+                "currency": amount.currency,
+            },
         )
 
 
-async def _answer(connection: AsyncConnection, account: Account, refund: RowMapping, time: datetime) -> None:
+def _answer(connection: Connection, account: Account, refund: RowMapping, time: datetime) -> None:
     """What the provider says about a pending refund at `time`, and the money that moves with it."""
     answer = account.refund_answer
     if answer is None and time >= refund["settles_at"]:
@@ -178,19 +232,19 @@ async def _answer(connection: AsyncConnection, account: Account, refund: RowMapp
     rest = refund["amount"] - refund["settled"]
     match answer:
         case RefundAnswer.SETTLED:
-            await _settle(connection, account, refund, rest, AttemptState.SETTLED, time)
+            _settle(connection, account, refund, rest, AttemptState.SETTLED, time)
         case RefundAnswer.PARTIAL if refund["settled"] == 0 and rest > 1:
-            await _settle(connection, account, refund, rest // 2, AttemptState.PENDING, time)
+            _settle(connection, account, refund, rest // 2, AttemptState.PENDING, time)
         case RefundAnswer.FAILED:
             cash = LedgerAccount(account.account_id, LedgerKind.CASH, account.currency)
-            await _move(connection, account, refund, rest, cash, MovementReason.REFUND_FAILED, time)
-            await _set(connection, refund, state=AttemptState.FAILED, settled=refund["settled"])
+            _move(connection, account, refund, rest, cash, MovementReason.REFUND_FAILED, time)
+            _set(connection, refund, state=AttemptState.FAILED, settled=refund["settled"])
         case _:
             return
 
 
-async def _settle(
-    connection: AsyncConnection,
+def _settle(
+    connection: Connection,
     account: Account,
     refund: RowMapping,
     minor: int,
@@ -198,12 +252,12 @@ async def _settle(
     time: datetime,
 ) -> None:
     outside = provider_account(LedgerKind.EXTERNAL_PAYMENTS, account.currency)
-    await _move(connection, account, refund, minor, outside, MovementReason.REFUND_SETTLED, time)
-    await _set(connection, refund, state=state, settled=refund["settled"] + minor)
+    _move(connection, account, refund, minor, outside, MovementReason.REFUND_SETTLED, time)
+    _set(connection, refund, state=state, settled=refund["settled"] + minor)
 
 
-async def _move(
-    connection: AsyncConnection,
+def _move(
+    connection: Connection,
     account: Account,
     refund: RowMapping,
     minor: int,
@@ -214,11 +268,11 @@ async def _move(
     under_way = provider_account(LedgerKind.REFUNDS, account.currency)
     amount = Money(minor=minor, currency=account.currency)
     name = reference(refund["key"], str(refund["settled"]))
-    await post(connection, [Movement(under_way, target, amount, reason, name, time)])
+    post(connection, [Movement(under_way, target, amount, reason, name, time)])
 
 
-async def _set(connection: AsyncConnection, refund: RowMapping, *, state: AttemptState, settled: int) -> None:
-    await connection.execute(
+def _set(connection: Connection, refund: RowMapping, *, state: AttemptState, settled: int) -> None:
+    connection.execute(
         update(tables.refunds)
         .where(tables.refunds.c.key == refund["key"])
         .values(state=state, settled=settled)

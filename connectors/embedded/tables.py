@@ -1,6 +1,5 @@
 """The platform's tables. What is personal is in rows that `close` deletes or blanks; never in the ledger."""
 
-from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -21,6 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     column,
     false,
+    func,
     table,
 )
 
@@ -33,12 +33,12 @@ from closure.accounts import (
     RelationshipRole,
     RelationshipType,
 )
+from closure.policy import Inspects
 from closure.refunds import AttemptState
 from database.columns import UtcDateTime
 
 ID_LENGTH = 200
 KEY_LENGTH = 1_000
-_IN_AT_MOST = 500
 
 # SQLite counts up only a key declared INTEGER.
 _Sequence = BigInteger().with_variant(Integer(), "sqlite")
@@ -72,6 +72,8 @@ class Effect(StrEnum):
     CLOSE = "close"
     ERASE = "erase"
     ORDER_REFUND = "order-refund"
+    PAY_OTHERWISE = "pay-otherwise"
+    HAND_OVER = "hand-over"
 
 
 class RefundAnswer(StrEnum):
@@ -91,12 +93,6 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
-
-
-def in_parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Parts short enough for one ``IN``; SQLite bounds the values of a statement."""
-    for start in range(0, len(names), _IN_AT_MOST):
-        yield names[start : start + _IN_AT_MOST]
 
 
 def _enum(values: type[StrEnum], name: str) -> Enum:
@@ -129,7 +125,7 @@ accounts = Table(
     Column("access", _enum(Access, "access"), nullable=False),
     Column("stopped_at", UtcDateTime),
     # The account whose closure stopped this one: itself, or what owns it.
-    Column("stopped_by", String(ID_LENGTH)),
+    Column("stopped_by", String(ID_LENGTH), index=True),
     Column("closed_at", UtcDateTime),
     Column("usage_final_until", UtcDateTime),
     # Of the account file's entry without passwords; gone with the account, since it covers contact details.
@@ -164,6 +160,9 @@ users = Table(
     Column("phone", String(40)),
     Column("language", String(40), nullable=False),
 )
+
+# How support finds an account by an address.
+Index("ix_platform_users_email", func.lower(users.c.email))
 
 ledger_accounts = Table(
     "platform_ledger_accounts",
@@ -259,6 +258,19 @@ refunds = Table(
     Column("settles_at", UtcDateTime, nullable=False),
     CheckConstraint("amount > 0", name="amount_positive"),
     CheckConstraint("settled >= 0 AND settled <= amount", name="settled_within_amount"),
+)
+
+# What billing looks after once an account is gone; evidence, so it outlives the account.
+dues = Table(
+    "platform_dues",
+    metadata,
+    _belongs_to_account(),
+    Column("kind", _enum(Inspects, "kind"), primary_key=True),
+    # Of a bill or note; empty for a balance or debt.
+    Column("id", String(ID_LENGTH), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("handed_over_at", UtcDateTime, nullable=False),
+    CheckConstraint("amount > 0", name="amount_positive"),
 )
 
 resources = Table(
@@ -372,7 +384,9 @@ outbox = Table(
     Column("template", String(ID_LENGTH), nullable=False),
     Column("language", String(40), nullable=False),
     Column("address", String(320), nullable=False),
+    Column("subject", Text),
     Column("body", Text, nullable=False),
+    Column("html", Text),
     Column("time", UtcDateTime, nullable=False),
     UniqueConstraint("key", "user_id"),
     sqlite_autoincrement=True,

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, func, select
 
 from closure.accounts import Access, RequestKind
 from closure.errors import RefusalType, Refused
 from connectors.embedded import tables
 from connectors.embedded.accounts import find_account
-from database import reading
+from database import Database
 
 
 class Scope(StrEnum):
@@ -30,14 +29,15 @@ class Served:
     scope: Scope
 
 
-async def request(engine: AsyncEngine, account_id: str, kind: RequestKind) -> Served:
+async def request(database: Database, account_id: str, kind: RequestKind) -> Served:
     """Tries to use the account; changes nothing.
 
     Raises:
         Refused: `ACCOUNT_NOT_FOUND`, `ACCOUNT_CLOSED` or `ACCESS_REFUSED`.
     """
-    async with reading(engine) as connection:
-        account = await find_account(connection, account_id)
+
+    def work(connection: Connection) -> Served:
+        account = find_account(connection, account_id)
         account.refuse_closed()
         if account.access is Access.CLOSURE_STATUS_ONLY and kind is RequestKind.SIGN_IN:
             return Served(account_id, kind, Scope.CLOSURE_STATUS)
@@ -45,17 +45,24 @@ async def request(engine: AsyncEngine, account_id: str, kind: RequestKind) -> Se
             raise Refused(
                 RefusalType.ACCESS_REFUSED,
                 f"account {account_id!r} is stopped by its closure: it serves no {kind.value} requests",
+                facts={"account_id": account_id, "kind": kind.value},
             )
-        if kind is RequestKind.API and not await _has_usable_key(connection, account_id):
-            raise Refused(RefusalType.ACCESS_REFUSED, f"all API keys of account {account_id!r} are disabled")
+        if kind is RequestKind.API and not _has_usable_key(connection, account_id):
+            raise Refused(
+                RefusalType.ACCESS_REFUSED,
+                f"all API keys of account {account_id!r} are disabled",
+                facts={"account_id": account_id, "kind": kind.value},
+            )
         return Served(account_id, kind, Scope.FULL)
 
+    return await database.read(work)
 
-async def _has_usable_key(connection: AsyncConnection, account_id: str) -> bool:
+
+def _has_usable_key(connection: Connection, account_id: str) -> bool:
     """An account without API keys is used by other credentials."""
     row = tables.api_keys.c
     keys, usable = (
-        await connection.execute(
+        connection.execute(
             select(func.count(), func.count().filter(row.enabled.is_(True))).where(
                 row.account_id == account_id
             )

@@ -1,0 +1,13 @@
+"""The HTML of an e-mail in the outbox; a text message has none."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "platform_0007"
+down_revision = "platform_0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("platform_outbox", sa.Column("html", sa.Text()))

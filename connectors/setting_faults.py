@@ -1,0 +1,19 @@
+"""What an operator has to put right before connectors work; alone here, so that looking imports no more."""
+
+
+class BrandFault(Exception):
+    """A brand file that can't be used: where, and why."""
+
+    def __init__(self, file: str, key: str, reason: str) -> None:
+        super().__init__(f"{file}: {key}: {reason}" if key else f"{file}: {reason}")
+
+
+class PlatformFault(Exception):
+    """There is no such platform, or it can't be used; the message says why."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"setting CLOSURE_PLATFORM: {name}: {reason}")
+
+
+class SendingFault(Exception):
+    """Messages can't be sent as the settings are; the message says which setting and why."""
