@@ -1,217 +1,142 @@
-"""The worker: composition root from settings to connectors, activities and the Temporal worker."""
+"""The worker: carries closures on until it is told to stop. `python worker.py --help` shows the options."""
+
+from own_packages import ensure_packages
+
+ensure_packages(__file__)
 
 import asyncio
 import gc
 import signal
 import sys
 import time
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import structlog
 import typer
 from pydantic import ValidationError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.exc import DBAPIError
 from temporalio.client import Client
 from temporalio.service import RPCError
-from temporalio.worker import Worker, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.access import AccessActivities
-from activities.billing import BillingActivities
-from activities.certificates import CertificateActivities
-from activities.erasure import ErasureActivities
-from activities.identity import IdentityActivities
-from activities.log_context import LogContextInterceptor
-from activities.notifications import NotificationActivities
-from activities.record import RecordActivities
-from activities.refunds import RefundActivities
-from activities.refusals import RefusalInterceptor
-from activities.resources import ResourceActivities
-from activities.subaccounts import SubaccountActivities
-from activities.survey import SurveyActivities
+from bootstrap import build_worker, chosen_time_limits
+from closure.installation import InstallationKind
 from closure.policy import Policy
-from commandline.connection import DEFAULT_ADDRESS, connect, connect_config
-from commandline.connection_faults import call_failed
-from commandline.terminal import BadInput, Unreachable, leave
-from connectors.embedded import MIGRATIONS as PLATFORM_MIGRATIONS
-from connectors.embedded import EmbeddedPlatform
-from connectors.policy_files import PolicyFault, load_policies
-from database.engine import DatabaseUnreachable, create_engine
-from database.schema import SchemaOutdated, prepare, upgrade
-from deploy.registration import NamespaceNotUsable, ensure_search_attributes, missing_search_attributes
+from closure.policy_text import PolicyFault
+from connectors.setting_faults import BrandFault, PlatformFault, SendingFault
+from database import Database, DatabaseUnreachable, SchemaMismatch, prepare, upgrade
+from installation import Installation, migrations_of, open_installation
+from keys.certificate_links import MailedLinks, load_or_create_links
+from keys.secret_file import SecretFault
 from log_output import configure_logging
-from records.anchors import AnchorFile, AnchorNotWritten, Anchors
-from records.certificates import CertificateRecords
-from records.closures import ClosureRecords
-from records.identity import IdentityRecords
-from records.schema import MIGRATIONS as RECORD_MIGRATIONS
-from settings import Settings
-from workflows.account_closure import AccountClosure
-from workflows.subaccount_deletion import SubaccountDeletion
+from program_exit import leave, refuse_to_start
+from program_version import VERSION
+from records.anchor_check import AnchorsUnreadable, readable_lines
+from records.anchors import AnchorFile, AnchorNotWritten
+from records.installation import InstallationMissing, create_installation, installation_of
+from records.lookbacks import RecordIsOlder, require_not_older
+from records.policies import PolicyVersionTaken
+from records.roles import grant_client_role
+from settings import Settings, setting_fault
+from temporal.connection import DEFAULT_ADDRESS, connect, connect_config
+from temporal.connection_faults import call_failed
+from temporal.faults import ConnectionFault, ServerUnreachable
+from temporal.registration import NamespaceNotUsable, ensure_search_attributes, missing_search_attributes
+from temporal.watch_schedule import keep_schedule
 
-GRACEFUL_SHUTDOWN = timedelta(seconds=20)
-"""How long running activities may finish after SIGTERM; the container's grace period is longer."""
-PROGRESS_INTERVAL = timedelta(seconds=2)
-"""How often the server hears of an activity's progress; the SDK's default would be most of a minute (A14)."""
-SIGN_OF_LIFE_INTERVAL = timedelta(seconds=5)
-SIGN_OF_LIFE_AGE = timedelta(seconds=30)
-SEARCH_ATTRIBUTES_DEADLINE = timedelta(seconds=10)
-# More at once on two busy cores would trip the SDK's two-second deadlock detector.
-WORKFLOW_TASKS = 20
-PASSED_THROUGH = (
-    *("pydantic", "pycountry", "cryptography"),
-    *("closure", "records", "connectors", "activities", "keys"),
-)
+SIGN_OF_LIFE_INTERVAL: Final = timedelta(seconds=5)
+SIGN_OF_LIFE_AGE: Final = timedelta(seconds=30)
+ANSWERS_WITHIN: Final = timedelta(seconds=10)
+WATCH_KEPT_EVERY: Final = timedelta(minutes=10)
+SEARCH_ATTRIBUTES_DEADLINE: Final = timedelta(seconds=10)
 
-STARTING_FAULTS = (
-    BadInput,
-    Unreachable,
+
+class CannotStart(Exception):
+    """Something that the operator has to see to first; the message says what."""
+
+
+STARTING_FAULTS: Final = (
+    CannotStart,
+    ConnectionFault,
+    ServerUnreachable,
     DatabaseUnreachable,
-    SchemaOutdated,
+    SchemaMismatch,
+    InstallationMissing,
     PolicyFault,
+    BrandFault,
+    PlatformFault,
+    SendingFault,
+    PolicyVersionTaken,
     NamespaceNotUsable,
     AnchorNotWritten,
+    AnchorsUnreadable,
+    RecordIsOlder,
+    SecretFault,
 )
 
 logger = structlog.stdlib.get_logger("worker")
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-def workflow_runner() -> WorkflowRunner:
-    """The sandbox in which workflow code runs, in replays too."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-    )
-
-
-def build_worker(
-    client: Client,
-    engine: AsyncEngine,
-    policies: dict[str, Policy],
-    task_queue: str,
-    *,
-    signing_key_file: Path,
-    anchors: Anchors | None = None,
-    platform: EmbeddedPlatform | None = None,
-) -> Worker:
-    """Connects ports to activities; the only place that knows which connectors are in use.
-
-    `platform` replaces the embedded one over `engine`: ports to another account platform.
-    """
-    platform = platform or EmbeddedPlatform.connect(engine)
-    records = ClosureRecords(engine, anchors)
-    identity = IdentityActivities(
-        platform.directory, platform.holds, IdentityRecords(engine), records, policies
-    )
-    survey = SurveyActivities(
-        platform.directory,
-        platform.billing,
-        platform.inventory,
-        platform.data_stores,
-        platform.holds,
-        records,
-    )
-    billing = BillingActivities(platform.billing, platform.holds, records)
-    resources = ResourceActivities(platform.inventory, platform.holds, records)
-    access = AccessActivities(platform.access, platform.holds, records)
-    erasure = ErasureActivities(platform.data_stores, platform.holds, records)
-    notifications = NotificationActivities(platform.messages, records)
-    refunds = RefundActivities(platform.refunds, records)
-    subaccounts = SubaccountActivities(platform.access, platform.holds, records)
-    certificates = CertificateActivities(records, CertificateRecords(engine), signing_key_file)
-    return Worker(
-        client,
-        task_queue=task_queue,
-        workflows=[AccountClosure, SubaccountDeletion],
-        activities=[
-            RecordActivities(records).write_entry,
-            identity.open_closure,
-            identity.authorize,
-            survey.survey,
-            survey.plan_again,
-            billing.write_off,
-            billing.check_billing,
-            resources.release_resources,
-            access.stop_access,
-            access.reopen_access,
-            access.delete_bindings,
-            access.close_account,
-            erasure.erase_data,
-            notifications.notify,
-            refunds.expect_refund,
-            refunds.look_after_refund,
-            subaccounts.open_subaccounts,
-            subaccounts.begin_subaccount_deletion,
-            subaccounts.note_subaccount_erasure,
-            subaccounts.finish_subaccount_deletion,
-            certificates.issue_certificate,
-        ],
-        interceptors=[LogContextInterceptor(), RefusalInterceptor()],
-        workflow_runner=workflow_runner(),
-        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-        graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
-        max_heartbeat_throttle_interval=PROGRESS_INTERVAL,
-    )
-
-
 @app.command()
 def main(
     migrate: Annotated[
-        bool, typer.Option("--migrate", help="Bring the database's tables up to date, then end.")
+        bool,
+        typer.Option("--migrate", help="Create the database's tables or bring them up to date, then end."),
     ] = False,
     register: Annotated[
         bool,
         typer.Option("--register-search-attributes", help="Register them on the server, then end."),
     ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is, then end.")] = False,
     healthcheck: Annotated[
         bool,
-        typer.Option("--healthcheck", help="End 0 if the worker that writes CLOSURE_HEALTH_FILE is alive."),
+        typer.Option("--healthcheck", help="End 0 if the worker that writes CLOSURE_HEALTH_FILE can work."),
     ] = False,
 ) -> None:
     """Runs closures until SIGTERM or SIGINT, then drains and ends 0."""
+    if version:
+        sys.stdout.write(f"{VERSION}\n")
+        leave(0)
     try:
         settings = Settings()
         if healthcheck:
             leave(0 if _is_alive(settings) else 1)
         configure_logging(settings.log_format)
-        if migrate:
-            asyncio.run(_migrate(settings))
-        elif register:
-            asyncio.run(_register())
-        else:
-            asyncio.run(_serve(settings))
+        asyncio.run(_chosen(settings, migrate=migrate, register=register))
     except STARTING_FAULTS as error:
-        _refuse_to_start(str(error))
+        refuse_to_start(str(error))
     except RPCError as error:
         # It let us connect, but not look: a key without rights, say.
         address = connect_config().get("target_host", DEFAULT_ADDRESS)
-        _refuse_to_start(str(call_failed(error, address)))
+        refuse_to_start(str(call_failed(error, address)))
     except ValidationError as error:
-        fault = error.errors()[0]
-        name = "CLOSURE_" + "_".join(str(part) for part in fault["loc"]).upper()
-        _refuse_to_start(f"setting {name}: {fault['msg']}")
+        refuse_to_start(setting_fault(error))
     leave(0)
 
 
-def _refuse_to_start(reason: str) -> None:
-    sys.stderr.write(f"error: {reason}\n")
-    leave(2)
+def _chosen(settings: Settings, *, migrate: bool, register: bool) -> Coroutine[None, None, None]:
+    if migrate:
+        return _migrate(settings)
+    return _register(settings) if register else _serve(settings)
 
 
 async def _migrate(settings: Settings) -> None:
-    engine = _engine(settings)
-    for migrations in (RECORD_MIGRATIONS, PLATFORM_MIGRATIONS):
-        await upgrade(engine, migrations)
-    await engine.dispose()
+    database = _database(settings)
+    for migrations in migrations_of(settings):
+        await upgrade(database, migrations)
+    await create_installation(database, InstallationKind.PRODUCTION)
+    await grant_client_role(database)
+    await database.dispose()
     logger.info("database is up to date")
 
 
-async def _register() -> None:
-    refused = await ensure_search_attributes(await connect())
+async def _register(settings: Settings) -> None:
+    refused = await ensure_search_attributes(await connect(settings))
     if refused:
-        raise BadInput(f"the server does not let us register {', '.join(refused)}; ask its operator to")
+        raise CannotStart(f"the server does not let us register {', '.join(refused)}; ask its operator to")
     logger.info("search attributes are registered")
 
 
@@ -219,31 +144,95 @@ async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    policies = load_policies(settings.policy_dir)
-    engine = _engine(settings)
-    for migrations in (RECORD_MIGRATIONS, PLATFORM_MIGRATIONS):
-        await prepare(engine, migrations)
-    client = await connect()
-    await _require_search_attributes(client)
+    await _prepare(settings)
     anchors = AnchorFile(settings.anchor_file, settings.signing_key_file)
-    await anchors.require_writable()
-    worker = build_worker(
-        client,
-        engine,
+    erasures = AnchorFile(settings.erasures_file, settings.signing_key_file)
+    async with open_installation(settings, anchors=anchors, erasures=erasures) as installation:
+        await _require_not_older(installation)
+        policies = installation.policies  # what is wrong with them is said without a server, too
+        links = _mailed_links(settings)
+        temporal = await connect(settings)
+        await _require_search_attributes(temporal)
+        await anchors.require_writable()
+        await erasures.require_writable()
+        installation.sending.require()
+        if (
+            installation.record.installation.kind is InstallationKind.PRODUCTION
+            and installation.sending.stays_unsent
+        ):
+            logger.warning("messages stay in the embedded platform's outbox: choose CLOSURE_MESSAGES")
+        await _work(installation, policies, temporal, links, stop)
+    logger.info("worker has ended")
+
+
+async def _require_not_older(installation: Installation) -> None:
+    """Raises `RecordIsOlder`, `AnchorsUnreadable`."""
+    settings, record = installation.settings, installation.record
+    lines = await asyncio.to_thread(readable_lines, settings.anchor_file)
+    record_id = record.installation.installation_id
+    try:
+        await record.read(lambda each: require_not_older(each, lines, record_id))
+    except RecordIsOlder as fault:
+        raise RecordIsOlder(f"{fault}; after a restored backup run `starter.py erase-again` first") from fault
+
+
+async def _prepare(settings: Settings) -> None:
+    """Sets an empty SQLite file up; PostgreSQL's tables are made by `--migrate` alone."""
+    database = _database(settings)
+    for migrations in migrations_of(settings):
+        await prepare(database, migrations)
+    if database.is_sqlite:
+        await create_installation(database, InstallationKind.PRODUCTION)
+    await database.dispose()
+
+
+async def _work(
+    installation: Installation,
+    policies: Mapping[str, Policy],
+    temporal: Client,
+    links: MailedLinks | None,
+    stop: asyncio.Event,
+) -> None:
+    settings, record = installation.settings, installation.record
+    worker = await build_worker(
+        temporal,
+        record,
+        installation.platform,
         policies,
         settings.task_queue,
         signing_key_file=settings.signing_key_file,
-        anchors=anchors,
+        time_limits=chosen_time_limits(settings),
+        source_time_limit=settings.source_time_limit,
+        mailed_links=links,
+        workflow_cache=settings.workflow_cache,
     )
+    queue = record.installation.task_queue(settings.task_queue)
+    installation_id = record.installation.installation_id
+    await keep_schedule(temporal, installation_id, queue)
     # What has been imported stays: the collector need not look at it again and again (a fifth less CPU).
     gc.collect()
     gc.freeze()
-    logger.info("worker is polling", task_queue=settings.task_queue, policies=sorted(policies))
+    logger.info("worker is polling", task_queue=queue, policies=sorted(policies))
+    beside = [asyncio.create_task(_keep_watch(temporal, installation_id, queue))]
+    if settings.health_file is not None:
+        life = _show_life(settings.health_file, record.database, temporal)
+        beside.append(asyncio.create_task(life))
     async with worker:
-        await _until(stop, settings)
+        await stop.wait()
         logger.info("draining")
-    await engine.dispose()
-    logger.info("worker has ended")
+    for task in beside:
+        task.cancel()
+
+
+def _mailed_links(settings: Settings) -> MailedLinks | None:
+    """None without an address, or without the key that the web service has: it would refuse another's links.
+
+    Raises:
+        SecretFault: the key can't be used.
+    """
+    if settings.web_url is None or settings.web_secret_file is None:
+        return None
+    return MailedLinks(load_or_create_links(settings.web_secret_file), str(settings.web_url))
 
 
 async def _require_search_attributes(client: Client) -> None:
@@ -251,21 +240,40 @@ async def _require_search_attributes(client: Client) -> None:
     deadline = asyncio.get_running_loop().time() + SEARCH_ATTRIBUTES_DEADLINE.total_seconds()
     while missing := await missing_search_attributes(client):
         if asyncio.get_running_loop().time() > deadline:
-            raise BadInput(
+            raise CannotStart(
                 f"the server lacks the search attributes {', '.join(missing)}: "
                 "run python worker.py --register-search-attributes"
             )
         await asyncio.sleep(0.2)
 
 
-async def _until(stop: asyncio.Event, settings: Settings) -> None:
-    while not stop.is_set():
-        if settings.health_file is not None:
-            settings.health_file.touch()
+async def _keep_watch(temporal: Client, installation_id: str, queue: str) -> None:
+    """Puts the schedule back where somebody has changed or deleted it; the worker works without it, too."""
+    while True:
+        await asyncio.sleep(WATCH_KEPT_EVERY.total_seconds())
         try:
-            await asyncio.wait_for(stop.wait(), SIGN_OF_LIFE_INTERVAL.total_seconds())
-        except TimeoutError:
-            continue
+            await keep_schedule(temporal, installation_id, queue)
+        except RPCError as error:
+            logger.warning("the watchman's schedule could not be kept", error=error.status.name)
+
+
+async def _show_life(file: Path, database: Database, temporal: Client) -> None:
+    while True:
+        await give_sign_of_life(file, database, temporal)
+        await asyncio.sleep(SIGN_OF_LIFE_INTERVAL.total_seconds())
+
+
+async def give_sign_of_life(file: Path, database: Database, temporal: Client) -> None:
+    """Touches the file, unless the database or the server is away: a worker is of no use without them."""
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN.total_seconds()):
+            await installation_of(database)
+            is_served = await temporal.service_client.check_health(timeout=ANSWERS_WITHIN)
+    except (DatabaseUnreachable, DBAPIError, RPCError, TimeoutError) as error:
+        logger.warning("database or server is away", error=type(error).__name__)
+        return
+    if is_served:
+        await asyncio.to_thread(file.touch)
 
 
 def _is_alive(settings: Settings) -> bool:
@@ -274,11 +282,11 @@ def _is_alive(settings: Settings) -> bool:
     return time.time() - settings.health_file.stat().st_mtime < SIGN_OF_LIFE_AGE.total_seconds()
 
 
-def _engine(settings: Settings) -> AsyncEngine:
+def _database(settings: Settings) -> Database:
     try:
-        return create_engine(settings.database_url)
+        return Database(settings.database_url)
     except ValueError as error:
-        raise BadInput(f"CLOSURE_DATABASE_URL: {error}") from error
+        raise CannotStart(f"CLOSURE_DATABASE_URL: {error}") from error
 
 
 if __name__ == "__main__":

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from pydantic import TypeAdapter
-
-from activities.requests import ErasureEvidence, Released, StoreEvidence, WrittenOff
 from closure.certificate import (
     CERTIFIED,
     Certificate,
@@ -14,19 +12,34 @@ from closure.certificate import (
     CertifiedOwner,
     CertifiedStore,
     CertifiedSubaccount,
+    LeftBehind,
     OwedAmount,
     ReleasedThings,
     RetainedRecords,
     StoreState,
     retained_records,
 )
+from closure.events import (
+    AccessStopped,
+    BalanceForfeited,
+    DataErased,
+    DuesHandedOver,
+    Event,
+    Opened,
+    RefundEvent,
+    RefundPaidOtherwise,
+    ResourcesReleased,
+    StoreEvidence,
+)
+from closure.installation import InstallationKind
 from closure.lifecycle import Outcome
-from closure.model import Instant
+from closure.messages import ChecklistItem
 from closure.money import Money
 from closure.policy import Policy
-from records.entries import AuditEvent, EventType, RecordedClosure
+from closure.settling import handed_over
+from records.entries import ReadEvent, RecordedClosure
 
-_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+Wanted = TypeVar("Wanted", bound=Event)
 
 
 class NotCertifiable(Exception):
@@ -35,51 +48,53 @@ class NotCertifiable(Exception):
 
 def certificate_of(
     closure: RecordedClosure,
-    events: Sequence[AuditEvent],
+    events: Sequence[ReadEvent],
     policy: Policy,
     *,
+    installation: InstallationKind,
+    items: Sequence[ChecklistItem],
     owner: CertifiedOwner | None,
-    owner_events: Sequence[AuditEvent],
+    owner_events: Sequence[ReadEvent],
     subaccounts: Sequence[CertifiedSubaccount],
     issued_at: datetime,
     key_id: str,
 ) -> Certificate:
-    """The certificate of a closure; its events are all there are.
+    """The certificate of a closure; its events are all there are, its items the checklist as it ended.
 
     Raises:
         NotCertifiable: it hasn't ended, or its audit has no evidence of an erasure that it ended with.
     """
-    document = closure.document
-    if document.outcome not in CERTIFIED:
-        raise NotCertifiable(f"closure {document.closure_id} has no outcome that is certified")
-    erased_at, stores = _stores(events, policy)
-    deleted = document.outcome is Outcome.DELETED
-    if deleted and erased_at is None:
-        raise NotCertifiable(f"the audit of closure {document.closure_id} has no evidence of its erasure")
+    state = closure.state
+    if state.outcome not in CERTIFIED:
+        raise NotCertifiable(f"closure {state.closure_id} has no outcome that is certified")
+    erased = _first(events, DataErased)  # what a retry finds is gone already
+    erased_at = erased[0] if erased else None
+    if state.outcome is Outcome.DELETED and erased_at is None:
+        raise NotCertifiable(f"the audit of closure {state.closure_id} has no evidence of its erasure")
+    stopped = _first((*owner_events, *events), AccessStopped)
     return Certificate(
-        closure_id=document.closure_id,
-        account_id=document.account_id,
-        provider=document.provider,
-        policy=document.policy,
-        policy_version=document.policy_version,
+        installation=installation,
+        closure_id=state.closure_id,
+        account_id=state.account_id,
+        provider=state.provider,
+        policy=state.policy,
+        policy_version=state.policy_version,
         policy_hash=closure.policy_hash,
-        mode=document.mode,
-        outcome=document.outcome,
-        plan_hash=document.plan_hash,
+        mode=state.mode,
+        outcome=state.outcome,
+        plan_hash=state.plan_hash,
         opened_at=closure.opened_at,
-        confirmed_at=document.confirmed_at,
-        stopped_at=_stopped_at((*owner_events, *events)),
+        confirmed_at=state.confirmed_at,
+        stopped_at=stopped[1].access_stopped_at if stopped else None,
         data_deleted_at=erased_at,
         ended_at=events[-1].time,
-        stores=stores,
+        stores=_stores(erased[1], retained_records(policy, erased[0])) if erased else (),
+        stores_sum=erased[1].stores_sum if erased else None,
         retained=retained_records(policy, erased_at) if erased_at is not None else (),
         released=_released(events),
         money=_money(events),
-        owed=tuple(
-            OwedAmount(check=item.check, amount=item.amount, currency=item.currency)
-            for item in document.checklist
-            if document.outcome is Outcome.RESTORED
-        ),
+        owed=_owed(items) if state.outcome is Outcome.RESTORED else _dues(events),
+        left_behind=_left_behind(events),
         owner=owner,
         subaccounts=tuple(subaccounts),
         audit=CertifiedAudit(events=closure.event_count, head_hash=closure.head_hash),
@@ -88,30 +103,26 @@ def certificate_of(
     )
 
 
-def owner_of(events: Sequence[AuditEvent]) -> CertifiedOwner | None:
+def owner_of(events: Sequence[ReadEvent]) -> CertifiedOwner | None:
     """The closure that a subaccount's closure was opened by."""
-    match events[0].details:
-        case {"owner": str(account_id), "owner_closure": str(closure_id)}:
-            return CertifiedOwner(account_id=account_id, closure_id=closure_id)
-        case _:
-            return None
+    opened = events[0].content
+    if not isinstance(opened, Opened) or opened.owner is None or opened.owner_closure is None:
+        return None
+    return CertifiedOwner(account_id=opened.owner, closure_id=opened.owner_closure)
 
 
-def _stopped_at(events: Iterable[AuditEvent]) -> datetime | None:
-    said = (event.details.get("access_stopped_at") for event in events)
-    return next((_INSTANT.validate_python(moment) for moment in said if moment is not None), None)
+def _all(events: Iterable[ReadEvent], wanted: type[Wanted]) -> list[tuple[datetime, Wanted]]:
+    found = ((event.time, event.content) for event in events)
+    return [(time, content) for time, content in found if isinstance(content, wanted)]
 
 
-def _stores(
-    events: Iterable[AuditEvent], policy: Policy
-) -> tuple[datetime | None, tuple[CertifiedStore, ...]]:
-    """The first event that says it: what a retry finds is gone already."""
-    event = next((each for each in events if "erased_stores" in each.details), None)
-    if event is None:
-        return None, ()
-    evidence = ErasureEvidence.model_validate(event.details)
-    kept = {each.name: each for each in retained_records(policy, event.time)}
-    return event.time, (
+def _first(events: Iterable[ReadEvent], wanted: type[Wanted]) -> tuple[datetime, Wanted] | None:
+    return next(iter(_all(events, wanted)), None)
+
+
+def _stores(evidence: DataErased, retained: Iterable[RetainedRecords]) -> tuple[CertifiedStore, ...]:
+    kept = {each.name: each for each in retained}
+    return (
         *(
             CertifiedStore(
                 reference=each.reference, store=each.store, state=StoreState.DELETED, objects=each.objects
@@ -123,25 +134,27 @@ def _stores(
 
 
 def _retained(store: StoreEvidence, kept: dict[str, RetainedRecords]) -> CertifiedStore:
-    under = kept.get(store.retained_as or "")
-    if under is None:
-        raise NotCertifiable(f"the policy has no retention class {store.retained_as}")
-    return CertifiedStore(
+    found = CertifiedStore(
         reference=store.reference,
         store=store.store,
         state=StoreState.RETAINED,
         objects=store.objects,
-        retained_as=under.name,
-        ground=under.ground,
-        until=under.until,
+        ground=store.ground,
+        until=store.until,
     )
+    if store.ground is not None:
+        return found
+    under = kept.get(store.retained_as or "")
+    if under is None:
+        raise NotCertifiable(f"the policy has no retention class {store.retained_as}")
+    return found.model_copy(update={"retained_as": under.name, "ground": under.ground, "until": under.until})
 
 
-def _released(events: Iterable[AuditEvent]) -> ReleasedThings | None:
-    event = next((each for each in events if each.event is EventType.RESOURCES_RELEASED), None)
-    if event is None:
+def _released(events: Iterable[ReadEvent]) -> ReleasedThings | None:
+    found = _first(events, ResourcesReleased)
+    if found is None:
         return None
-    released = Released.model_validate(event.details)
+    released = found[1]
     return ReleasedThings(
         resources=released.resources,
         subscriptions=released.subscriptions,
@@ -149,18 +162,37 @@ def _released(events: Iterable[AuditEvent]) -> ReleasedThings | None:
     )
 
 
-def _money(events: Sequence[AuditEvent]) -> CertifiedMoney | None:
+def _owed(items: Iterable[ChecklistItem]) -> tuple[OwedAmount, ...]:
+    return tuple(OwedAmount(check=item.check, amount=item.amount, currency=item.currency) for item in items)
+
+
+def _dues(events: Iterable[ReadEvent]) -> tuple[OwedAmount, ...]:
+    return tuple(
+        OwedAmount(check=due.kind.value, amount=due.amount, currency=due.currency, becomes=due.becomes)
+        for due in handed_over(event.content for event in events)
+    )
+
+
+def _left_behind(events: Iterable[ReadEvent]) -> tuple[LeftBehind, ...]:
+    handed = _all(events, DuesHandedOver)
+    counts = handed[-1][1].left_behind if handed else {}
+    return tuple(LeftBehind(kind=kind, number=counts[kind]) for kind in sorted(counts))
+
+
+def _money(events: Sequence[ReadEvent]) -> CertifiedMoney | None:
     """None when no money was touched. The last word on a refund counts."""
-    written = next((each for each in events if each.event is EventType.BALANCE_FORFEITED), None)
-    refunds = [each for each in events if each.event.value.startswith("refund_")]
+    written = _first(events, BalanceForfeited)
+    refunds = [refund for _, refund in _all(events, RefundEvent)]
+    otherwise = [paid for _, paid in _all(events, RefundPaidOtherwise)]
     if written is None and not refunds:
         return None
-    currency = str((written or refunds[-1]).details["currency"])
+    currency = written[1].currency if written else refunds[-1].currency
     zero = str(Money.zero(currency))
+    paid = sum((Money.parse(each.amount, currency) for each in otherwise), Money.zero(currency))
     off = (
-        WrittenOff.model_validate(written.details)
-        if written is not None
-        else WrittenOff(currency=currency, forfeited_cash=zero, forfeited_promo=zero, voided_debt=zero)
+        written[1]
+        if written
+        else BalanceForfeited(currency=currency, forfeited_cash=zero, forfeited_promo=zero, voided_debt=zero)
     )
-    refunded = str(refunds[-1].details["settled"]) if refunds else zero
-    return CertifiedMoney(**off.model_dump(), refunded=refunded)
+    refunded = (refunds[-1].settled if refunds else None) or zero
+    return CertifiedMoney(**off.model_dump(), refunded=refunded, paid_otherwise=str(paid))

@@ -1,81 +1,115 @@
 """Issuing the certificate of a closure that has ended: read from the record, signed once, kept for good."""
 
 import asyncio
-from datetime import datetime
 from pathlib import Path
 
-from temporalio import activity
+from sqlalchemy import Connection
 
 from activities.certificate_facts import NotCertifiable, certificate_of, owner_of
-from activities.plans import pinned_policy
-from activities.requests import CertificateIssued, CertificateRequest
-from closure.certificate import Certificate, CertifiedSubaccount
-from keys.signing import load_or_create_signer, public_pem
-from records.certificates import CertificateRecords, KeptCertificate
-from records.closures import ClosureRecords
+from activities.held import HeldClosure, Writing
+from closure.certificate import CERTIFIED, Certificate, CertifiedSubaccount, SignedCertificate
+from closure.installation import InstallationKind
+from closure.model import Instant
+from closure.policy import Policy
+from closure.state import ClosureView, MovedMoney
+from closure.steps import Step
+from keys.signing import Signer, load_or_create_signer, public_pem
+from records.certificates import (
+    KeptCertificate,
+    certificate_of_closure,
+    certificates_of_subaccounts,
+    keep_certificate,
+)
+from records.lookups import closure_row, policy_content
+from records.plans import read_items
+from records.reading import read_events, read_trail
+from records.rows import closure_of
+from records.steps import OpenedStep
 
 
-class CertificateActivities:
+class Certificates:
     """Signs with the key of `signing_key_file`, made there on first use."""
 
-    def __init__(
-        self, records: ClosureRecords, certificates: CertificateRecords, signing_key_file: Path
-    ) -> None:
-        self._records = records
-        self._certificates = certificates
+    def __init__(self, installation: InstallationKind, signing_key_file: Path) -> None:
+        self._installation = installation
         self._signing_key_file = signing_key_file
 
-    @activity.defn
-    async def issue_certificate(self, request: CertificateRequest) -> CertificateIssued:
+    async def issue(self, closure: HeldClosure) -> None:
         """Issues it, once: what was issued first is the certificate.
 
         Raises:
-            NotCertifiable: the closure hasn't ended, or its audit is not whole or says too little.
+            NotCertifiable: the audit is not whole or says too little.
             SigningKeyFault: the signing key can't be used.
         """
-        kept = await self._certificates.get(request.closure_id)
-        if kept is None:
-            kept = await self._issue(request)
-        return CertificateIssued(certificate_id=kept.certificate_id, key_id=kept.key_id)
+        if closure.state.outcome in CERTIFIED:
+            await closure.effect(Step.CERTIFY, lambda opened: self._issue(closure, opened), _keep)
 
-    async def _issue(self, request: CertificateRequest) -> KeptCertificate:
-        signer = await asyncio.to_thread(load_or_create_signer, self._signing_key_file)
-        certificate = await self._certificate(request.closure_id, request.time, signer.key_id)
-        return await self._certificates.keep(
-            KeptCertificate(
-                closure_id=certificate.closure_id,
-                owner_closure_id=certificate.owner.closure_id if certificate.owner else None,
-                account_id=certificate.account_id,
-                certificate_id=certificate.certificate_id,
-                key_id=signer.key_id,
-                public_key=public_pem(signer.public_key),
-                content=certificate.signed(signer.sign(certificate.canonical_bytes())),
-                issued_at=certificate.issued_at,
-            )
+    async def _issue(self, closure: HeldClosure, opened: OpenedStep) -> KeptCertificate:
+        signer = await self.signer()
+        return await closure.read(
+            lambda each: self.certify(each, closure.closure_id, opened.opened_at, signer)
         )
 
-    async def _certificate(self, closure_id: str, issued_at: datetime, key_id: str) -> Certificate:
-        closure = await self._records.get(closure_id)
-        trail = await self._records.trail(closure_id)
-        if closure is None or trail is None:
+    async def signer(self) -> Signer:
+        """Raises `SigningKeyFault`."""
+        return await asyncio.to_thread(load_or_create_signer, self._signing_key_file)
+
+    def certify(
+        self, connection: Connection, closure_id: str, issued_at: Instant, signer: Signer
+    ) -> KeptCertificate:
+        """The certificate of a closure that has ended, signed. Raises `NotCertifiable`."""
+        certificate = self._certificate(connection, closure_id, issued_at, signer)
+        return KeptCertificate(
+            closure_id=certificate.closure_id,
+            owner_closure_id=certificate.owner.closure_id if certificate.owner else None,
+            account_id=certificate.account_id,
+            certificate_id=certificate.certificate_id,
+            key_id=signer.key_id,
+            public_key=public_pem(signer.public_key),
+            content=certificate.signed(signer.sign(certificate.canonical_bytes())),
+            issued_at=certificate.issued_at,
+        )
+
+    def _certificate(
+        self, connection: Connection, closure_id: str, issued_at: Instant, signer: Signer
+    ) -> Certificate:
+        row = closure_row(connection, closure_id)
+        trail = read_trail(connection, closure_id)
+        if row is None or trail is None:
             raise NotCertifiable(f"the record has no closure {closure_id}")
         if trail.fault is not None:
             raise NotCertifiable(f"the audit of closure {closure_id} is not whole: {trail.fault.reason}")
         owner = owner_of(trail.events)
         return certificate_of(
-            closure,
+            closure_of(row, None),
             trail.events,
-            await pinned_policy(self._records, closure_id),
+            Policy.from_json(policy_content(connection, row["policy_hash"])),
+            installation=self._installation,
+            items=read_items(connection, closure_id),
             owner=owner,
-            owner_events=await self._records.events(owner.closure_id) if owner is not None else (),
+            owner_events=read_events(connection, owner.closure_id) if owner is not None else (),
             subaccounts=[
                 CertifiedSubaccount(
                     account_id=each.account_id,
                     closure_id=each.closure_id,
                     certificate_id=each.certificate_id,
                 )
-                for each in await self._certificates.of_subaccounts(closure_id)
+                for each in certificates_of_subaccounts(connection, closure_id)
             ],
             issued_at=issued_at,
-            key_id=key_id,
+            key_id=signer.key_id,
         )
+
+
+def certified(connection: Connection, view: ClosureView) -> ClosureView:
+    """The view of a closure that has ended, with what its certificate says of money."""
+    kept = certificate_of_closure(connection, view.closure_id) if view.outcome in CERTIFIED else None
+    if kept is None:
+        return view
+    money = SignedCertificate.model_validate_json(kept.content).money
+    moved = None if money is None else MovedMoney(**money.model_dump())
+    return view.model_copy(update={"certificate_id": kept.certificate_id, "moved_money": moved})
+
+
+def _keep(writing: Writing, certificate: KeptCertificate) -> None:
+    keep_certificate(writing.connection, certificate)

@@ -12,7 +12,8 @@ async def refuse_held(holds: LegalHolds, account_id: str) -> None:
     """Passes when the account may be touched now.
 
     Raises:
-        Refused: `LEGAL_HOLD`. A source that can't be read raises as it does: unknown is not free.
+        Refused: `LEGAL_HOLD`, for any answer but no. A source that can't be read raises as it does: unknown
+            is not free.
     """
-    if await holds.is_held(account_id):
+    if await holds.is_held(account_id) is not False:
         raise Refused(RefusalType.LEGAL_HOLD, HELD_MESSAGE)

@@ -1,4 +1,4 @@
-"""Every log line inside an activity carries whose closure it is."""
+"""Every log line of an activity carries whose closure it is."""
 
 from typing import Any
 
@@ -6,24 +6,41 @@ import structlog
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-_CARRIED = (("closure_id", "closure_id"), ("account_id", "account"))
+from activities.calling import StageCall
+from closure.identifiers import account_of_workflow, provider_of_workflow
+from closure.lifecycle import Stage
 
 
 class LogContextInterceptor(Interceptor):
-    """Worker interceptor: binds closure_id, account, activity and attempt for the time of an activity."""
+    """Worker interceptor: an activity's lines say whose closure it is, in which run and attempt."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _LogContextInbound(next)
 
 
+def log_stage(stage: Stage) -> None:
+    """From here on the activity's log lines carry the closure's stage."""
+    structlog.contextvars.bind_contextvars(stage=stage.value)
+
+
+def log_error(error: Exception) -> dict[str, str]:
+    """The field `error` of a line about what is no failure of the activity."""
+    return {"error": type(error).__name__}
+
+
 class _LogContextInbound(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: ANN401 - the SDK's signature
         info = activity.info()
-        fields: dict[str, str | int] = {"activity": info.activity_type, "attempt": info.attempt}
-        for argument in input.args:
-            for attribute, name in _CARRIED:
-                value = getattr(argument, attribute, None)
-                if isinstance(value, str):
-                    fields[name] = value
-        with structlog.contextvars.bound_contextvars(**fields):
-            return await super().execute_activity(input)
+        workflow_id = info.workflow_id or ""
+        closure_ids = [each.closure_id for each in input.args if isinstance(each, StageCall)]
+        fields = {
+            "closure_id": closure_ids[0] if closure_ids else None,
+            "account": account_of_workflow(workflow_id),
+            "provider": provider_of_workflow(workflow_id),
+            "run": info.workflow_run_id,
+            "activity": info.activity_type,
+            "attempt": info.attempt,
+        }
+        # Never unbound: an activity has a task of its own, in which the SDK tells of its failure afterwards.
+        structlog.contextvars.bind_contextvars(**{name: value for name, value in fields.items() if value})
+        return await super().execute_activity(input)

@@ -1,265 +1,186 @@
-"""The system check: every source read at the same time, one result (A14, A15)."""
+"""The system check: every source read at the same time, one checklist and one plan (A14, A15)."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import TypeVar
+from typing import Final
 
 from temporalio import activity
 
-from activities.plans import pinned_policy
-from activities.requests import PlanAgain, SurveyProgress, SurveyRequest, SurveyResult
-from closure.accounts import Access, AccountProfile
-from closure.checks import carry_renounced, evaluate
+from activities.calling import StageCall, require_time
+from activities.heartbeats import heartbeat
+from activities.held import HeldClosure, HeldClosures, Writing
+from activities.owners import leave_to_owner
+from activities.sources import SOURCE_TIME_LIMIT, read_accounts, read_facts
+from closure.accounts import Access
+from closure.checks import evaluate
+from closure.consent import uncovered
+from closure.lifecycle import UNCONFIRMED, Stage
 from closure.messages import ChecklistItem
-from closure.plan import Plan, make_plan, unrecoverable_ids
+from closure.plan import make_plan
 from closure.plan_difference import difference
 from closure.policy import Policy
-from closure.survey import AccountFacts, Source, SurveyFacts
-from connectors.ports import Billing, DataStores, Directory, InventorySource, LegalHolds
-from records.closures import ClosureRecords
+from closure.renouncing import carry_renounced
+from closure.state import ClosureView
+from closure.survey import AccountFacts, SurveyFacts
+from closure.transitions import Findings, check_started, found_stopped, surveyed
+from connectors.ports import Platform
+from records.claims import claim_of
+from records.plans import find_plan, read_items, replace_items, save_plan
 
-SOURCE_TIMEOUT = timedelta(seconds=60)
-"""A source that takes longer counts as unreadable; `closure.checks` makes that a blocking item."""
-HEARTBEAT_INTERVAL = timedelta(seconds=5)
-SUBACCOUNTS_AT_ONCE = 10
-"""Of which the sources are read at the same time."""
+THINGS_AT_ONCE: Final = 5_000
+"""A system check of more takes longer than a local activity should."""
 
 
 class NotReadable(Exception):
     """A source can't be read that the plan needs. Retried."""
 
 
-Reading = TypeVar("Reading")
-logger = logging.getLogger(__name__)
+class Surveys:
+    """Reads the account's sources and evaluates the closure's pinned policy."""
+
+    def __init__(self, platform: Platform, source_time_limit: timedelta = SOURCE_TIME_LIMIT) -> None:
+        self._platform = platform
+        self._source_time_limit = source_time_limit
+
+    @property
+    def answer_at_once(self) -> bool:
+        """Whether a survey is short enough for a local activity."""
+        return self._platform.answers_at_once
+
+    async def accounts(
+        self, account_ids: Sequence[str], *, with_payments: bool
+    ) -> tuple[AccountFacts, ...] | None:
+        """The facts of each of the accounts; None when one of them could not even be found."""
+        return await read_accounts(
+            self._platform, account_ids, self._source_time_limit, with_payments=with_payments
+        )
+
+    async def survey(self, closure: HeldClosure, *, seen: str | None = None) -> Findings:
+        """Runs all checks once; `seen` is the hash of the plan to compare with."""
+        policy, state = closure.policy, closure.state
+        facts = await self._facts(closure)
+        require_time(answers_at_once=_number_of_things(facts) <= THINGS_AT_ONCE)
+        is_orphan = await self._has_stopped_unheld(closure, facts)
+        found = _as_open(facts) if is_orphan else facts
+        known, before = await closure.read(
+            lambda each: (
+                read_items(each, state.closure_id),
+                find_plan(each, state.closure_id, seen),
+            )
+        )
+
+        def compute() -> Findings:
+            items = evaluate(policy, found, closure.now, state.mode)
+            plan = make_plan(policy, found, items, state.mode)
+            return Findings(
+                items=carry_renounced(known, items),
+                plan=plan,
+                needs_approval=_needs_approval(policy, found),
+                changes=difference(before, plan) if before is not None else (),
+                uncovered=uncovered(before, plan) if before is not None else None,
+                found_stopped=is_orphan,
+            ).computed()
+
+        return await asyncio.to_thread(compute)  # of very many things it takes seconds
+
+    async def of_stopped(self, closure: HeldClosure, stopped: frozenset[str]) -> Findings:
+        """What there is once these subaccounts have stopped, against what was consented to (T4, T10).
+
+        What has merely gone since isn't named: it may be all there was.
+
+        Raises:
+            NotReadable: a source can't be read; nothing that it has may be lost.
+        """
+        facts = _as_open(await self._facts(closure))  # stopped by this very closure, which nothing blocks now
+        if facts.unreadable or any(each.unreadable for each in facts.subaccounts or ()):
+            raise NotReadable("a source of the account or of its subaccounts can't be read")
+        state, policy, consented = closure.state, closure.policy, await closure.plan()
+
+        def compute() -> Findings:
+            items = evaluate(policy, facts, closure.now, state.mode)
+            plan = make_plan(policy, facts, items, state.mode, stopped=stopped)
+            return Findings(items=items, plan=plan, uncovered=uncovered(consented, plan)).computed()
+
+        return await asyncio.to_thread(compute)
+
+    async def _has_stopped_unheld(self, closure: HeldClosure, facts: SurveyFacts) -> bool:
+        """Whether the account has stopped and no closure holds it: the record was restored to before that."""
+        if facts.profile.access in (Access.OPEN, Access.CLOSED):
+            return False
+        return await closure.read(lambda each: claim_of(each, closure.account_id)) is None
+
+    async def _facts(self, closure: HeldClosure) -> SurveyFacts:
+        return await read_facts(
+            self._platform,
+            closure.account_id,
+            with_payments=closure.policy.refund is not None,
+            time_limit=self._source_time_limit,
+            report=heartbeat,
+        )
 
 
 class SurveyActivities:
-    """Reads the account's sources and leaves the plan in the record."""
+    """The checks of a closure that nobody has confirmed."""
 
-    def __init__(
-        self,
-        directory: Directory,
-        billing: Billing,
-        inventory: InventorySource,
-        data_stores: DataStores,
-        holds: LegalHolds,
-        records: ClosureRecords,
-    ) -> None:
-        self._directory = directory
-        self._billing = billing
-        self._inventory = inventory
-        self._data_stores = data_stores
-        self._holds = holds
-        self._records = records
+    def __init__(self, closures: HeldClosures, surveys: Surveys) -> None:
+        self._closures = closures
+        self._surveys = surveys
 
     @activity.defn
-    async def survey(self, request: SurveyRequest) -> SurveyResult:
-        """Runs all checks of the closure's pinned policy once."""
-        policy, facts, plan, items = await self._plan(request)
-        return _result(plan).model_copy(
-            update={
-                "needs_approval": _needs_approval(policy, facts),
-                "items": carry_renounced(request.previous_items, items),
-                "changes": await self._changes(request, plan),
-            }
-        )
+    async def survey(self, call: StageCall) -> ClosureView:
+        """Looks at everything once; nothing for a closure that has been confirmed meanwhile."""
+        require_time(answers_at_once=self._surveys.answer_at_once)
+        return await self._closures.carry(call, self._survey)
 
-    @activity.defn
-    async def plan_again(self, request: PlanAgain) -> SurveyResult:
-        """The confirmed plan, for the subaccounts that came or went before the account had stopped (T4, T10).
-
-        Raises:
-            NotReadable: what stopped can't be read; nothing of it may be lost.
-        """
-        _, facts, plan, _ = await self._plan(request, stopped=frozenset(request.subaccounts))
-        if facts.unreadable or any(each.unreadable for each in facts.subaccounts or ()):
-            raise NotReadable("a source of the account or of its subaccounts can't be read")
-        return _result(plan)
-
-    async def _plan(
-        self, request: SurveyRequest | PlanAgain, stopped: frozenset[str] | None = None
-    ) -> tuple[Policy, SurveyFacts, Plan, tuple[ChecklistItem, ...]]:
-        """Reads all sources and leaves the plan in the record."""
-        closure = await self._records.get(request.closure_id)
-        if closure is None:
-            raise RuntimeError(f"the record has no closure {request.closure_id}")
-        policy = await pinned_policy(self._records, request.closure_id)
-        mode = closure.document.mode
-        facts = await read_facts(
-            self._directory,
-            self._billing,
-            self._inventory,
-            self._data_stores,
-            self._holds,
-            request.account_id,
-            report=activity.heartbeat,
-        )
-        if stopped is not None:
-            # Stopped by this very closure, which nothing blocks any more.
-            facts = facts.model_copy(
-                update={"profile": facts.profile.model_copy(update={"access": Access.OPEN})}
-            )
-        items = evaluate(policy, facts, request.time, mode)
-        plan = make_plan(policy, facts, items, mode, stopped=stopped)
-        await self._records.save_plan(request.closure_id, plan.plan_hash, plan.model_dump_json())
-        return policy, facts, plan, items
-
-    async def _changes(self, request: SurveyRequest, plan: Plan) -> tuple[str, ...]:
-        if request.previous_plan_hash in (None, plan.plan_hash):
-            return ()
-        content = await self._records.plan(request.closure_id, str(request.previous_plan_hash))
-        if content is None:  # never seen: the workflow calls it stale
-            return ()
-        return difference(Plan.model_validate_json(content), plan)
+    async def _survey(self, closure: HeldClosure) -> None:
+        await leave_to_owner(closure)
+        if closure.state.stage not in UNCONFIRMED:
+            return
+        if closure.state.stage is not Stage.CHECKING:
+            await closure.change(lambda state, now: check_started(state))
+        findings = await self._surveys.survey(closure)
+        await closure.write(lambda writing: keep_findings(writing, findings))
 
 
-def _result(plan: Plan) -> SurveyResult:
-    return SurveyResult(
-        items=(),
-        plan_hash=plan.plan_hash,
-        releases=sum(len(each.released_ids) + len(each.cancellations) for each in plan.accounts),
-        writes_off=any(each.writes_off for each in plan.accounts),
-        refunds=plan.refund_total is not None,
-        unrecoverable=unrecoverable_ids(plan),
-    )
+def keep_findings(writing: Writing, findings: Findings) -> None:
+    """The checklist and the plan of a survey, unless somebody has confirmed meanwhile."""
+    if writing.state.stage in UNCONFIRMED:
+        store_findings(writing, findings)
+        writing.apply(surveyed(writing.state, findings))
+        if findings.found_stopped and not writing.state.found_stopped:
+            writing.apply(found_stopped(writing.state))
+
+
+def _number_of_things(facts: SurveyFacts) -> int:
+    """Resources, subscriptions and data stores of the account and of all that it owns."""
+    number = 0
+    for each in (facts, *(facts.subaccounts or ())):
+        number += len(each.stores or ())
+        if each.inventory is not None:
+            number += len(each.inventory.resources) + len(each.inventory.subscriptions)
+    return number
+
+
+def _as_open(facts: SurveyFacts) -> SurveyFacts:
+    profile = facts.profile.model_copy(update={"access": Access.OPEN})
+    return facts.model_copy(update={"profile": profile})
+
+
+def store_findings(writing: Writing, findings: Findings) -> None:
+    """Items and plan, in their own places."""
+    save_plan(writing.connection, writing.state.closure_id, findings.plan)
+    store_items(writing, findings.items)
+
+
+def store_items(writing: Writing, items: Iterable[ChecklistItem]) -> None:
+    replace_items(writing.connection, writing.state.closure_id, items)
 
 
 def _needs_approval(policy: Policy, facts: SurveyFacts) -> bool:
-    """Money that can't be read counts as much."""
+    """All counts that goes with the account; money that can't be read counts as much."""
     if policy.approval is None:
         return False
-    return facts.statement is None or policy.approval.is_needed(facts.statement)
-
-
-def _to_nobody(progress: SurveyProgress) -> None:
-    return
-
-
-async def read_facts(
-    directory: Directory,
-    billing: Billing,
-    inventory: InventorySource,
-    data_stores: DataStores,
-    holds: LegalHolds,
-    account_id: str,
-    *,
-    report: Callable[[SurveyProgress], None] = _to_nobody,
-) -> SurveyFacts:
-    """All sources at once. One that fails is None: unknown, never empty.
-
-    Raises:
-        Refused: `ACCOUNT_NOT_FOUND`.
-    """
-    progress = _Progress(report)
-    profile = await directory.profile(account_id)
-    pulse = asyncio.create_task(progress.beat())
-    sources = (directory, billing, inventory, data_stores, holds)
-    try:
-        own, owned = await asyncio.gather(
-            _read_account(progress, *sources, account_id, profile),
-            progress.watch(Source.SUBACCOUNTS, directory.subaccounts(account_id)),
-        )
-        subaccounts = None if owned is None else await _read_subaccounts(progress, *sources, owned)
-    finally:
-        pulse.cancel()
-    return SurveyFacts(**dict(own), subaccounts=subaccounts)
-
-
-async def _read_subaccounts(
-    progress: "_Progress",
-    directory: Directory,
-    billing: Billing,
-    inventory: InventorySource,
-    data_stores: DataStores,
-    holds: LegalHolds,
-    owned: tuple[str, ...],
-) -> tuple[AccountFacts, ...] | None:
-    """The facts of every subaccount; None when one of them could not even be found."""
-    places = asyncio.Semaphore(SUBACCOUNTS_AT_ONCE)
-    quietly = _Progress(_to_nobody)
-
-    async def read(account_id: str) -> AccountFacts | None:
-        async with places:
-            profile = await quietly.watch(Source.SUBACCOUNTS, directory.profile(account_id))
-            if profile is None:
-                return None
-            sources = (directory, billing, inventory, data_stores, holds)
-            facts = await _read_account(quietly, *sources, account_id, profile)
-            progress.count_subaccount(len(owned))
-            return facts
-
-    found = await asyncio.gather(*(read(account_id) for account_id in dict.fromkeys(owned)))
-    facts = tuple(each for each in found if each is not None)
-    return facts if len(facts) == len(found) else None
-
-
-async def _read_account(
-    progress: "_Progress",
-    directory: Directory,
-    billing: Billing,
-    inventory: InventorySource,
-    data_stores: DataStores,
-    holds: LegalHolds,
-    account_id: str,
-    profile: AccountProfile,
-) -> AccountFacts:
-    statement, things, relationships, stores, held = await asyncio.gather(
-        progress.watch(Source.BILLING, billing.statement(account_id)),
-        progress.watch(Source.INVENTORY, inventory.inventory(account_id)),
-        progress.watch(Source.RELATIONSHIPS, directory.relationships(account_id)),
-        progress.watch(Source.DATA_STORES, data_stores.stores(account_id)),
-        progress.watch(Source.LEGAL_HOLDS, holds.is_held(account_id)),
-    )
-    return AccountFacts(
-        profile=profile,
-        statement=statement,
-        inventory=things,
-        relationships=relationships,
-        stores=stores,
-        held=held,
-    )
-
-
-class _Progress:
-    """Which sources have answered, and for how many subaccounts (A14)."""
-
-    def __init__(self, report: Callable[[SurveyProgress], None]) -> None:
-        self._tell = report
-        self._running: dict[Source, None] = {}
-        self._done: dict[Source, None] = {}
-        self._subaccounts = (0, 0)
-
-    async def watch(self, source: Source, reading: Awaitable[Reading]) -> Reading | None:
-        self._running[source] = None
-        self._report()
-        try:
-            return await asyncio.wait_for(reading, SOURCE_TIMEOUT.total_seconds())
-        except Exception as error:  # noqa: BLE001 - any failure of any connector means: unknown
-            logger.warning("source %s could not be read: %s", source.value, type(error).__name__)
-            return None
-        finally:
-            self._running.pop(source, None)
-            self._done[source] = None
-            self._report()
-
-    def count_subaccount(self, total: int) -> None:
-        self._subaccounts = (self._subaccounts[0] + 1, total)
-        self._report()
-
-    async def beat(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_INTERVAL.total_seconds())
-            self._report()
-
-    def _report(self) -> None:
-        read, total = self._subaccounts
-        self._tell(
-            SurveyProgress(
-                done=tuple(self._done),
-                running=tuple(self._running),
-                subaccounts_read=read,
-                subaccounts=total,
-            )
-        )
+    if facts.subaccounts is None:
+        return True
+    return policy.approval.is_needed([facts.statement, *(each.statement for each in facts.subaccounts)])

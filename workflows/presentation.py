@@ -1,11 +1,12 @@
 """The closure as a person reads it in the Temporal Web UI: current details in Markdown."""
 
 import re
-from datetime import datetime
 
 from closure.lifecycle import Stage
-from closure.messages import ChecklistItem, ItemCategory, StatusDocument
+from closure.state import ClosureView, MovedMoney
 from closure.visible_text import printable
+
+REFUSED = "### Refused\n\nThe closure was refused. Nothing was changed. Why is in the record, with the act."
 
 _STORY: dict[Stage, str] = {
     Stage.OPENED: "Opened: identity and consent are being checked.",
@@ -28,9 +29,8 @@ _STORY: dict[Stage, str] = {
 }
 
 _NEXT: dict[Stage, str] = {
-    Stage.BLOCKED: "handle the manual items and send the `recheck` signal; renounce the renounceable ones "
-    "with `starter.py renounce`.",
-    Stage.READY: "the customer confirms with `starter.py confirm`, bound to the plan hash below.",
+    Stage.BLOCKED: "the customer handles what is manual, gives up what can be; `recheck` looks again.",
+    Stage.READY: "the customer confirms, bound to the plan hash below.",
     Stage.COOLING_OFF: "the irrevocable part begins at the deadline; until then the customer can withdraw.",
     Stage.ENTERING: "what follows begins by itself.",
     Stage.SILENT: "the final check begins by itself at the deadline.",
@@ -39,64 +39,57 @@ _NEXT: dict[Stage, str] = {
     Stage.DELETING: "the outcome. `recheck` tries at once what is held up.",
 }
 
-_SHOWN_ITEMS = 50
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 
 
-def current_details(document: StatusDocument, deadline: datetime | None, waiting_for: str | None) -> str:
-    """Markdown for the Web UI: where it stands, until when, what is left, what comes next."""
-    lines = [f"### {document.stage.value.replace('_', ' ').capitalize()}", "", _STORY[document.stage], ""]
-    if waiting_for:
-        lines += [f"**Waiting:** {escaped(waiting_for)}", ""]
-    if document.outcome_reason:
-        lines += [f"**Reason:** {escaped(document.outcome_reason)}", ""]
-    if deadline is not None:
-        lines += [f"**Deadline:** {deadline:%Y-%m-%d %H:%M:%S} UTC", ""]
-    if document.stage in _NEXT:
-        lines += [f"**Next:** {_NEXT[document.stage]}", ""]
-    if document.refund:
-        refund, state = document.refund, document.refund.status.value.replace("_", " ")
-        due_by = f"due by {refund.due_by:%Y-%m-%d %H:%M} UTC"
-        lines += [f"**Refund:** {refund.amount} {refund.currency}, {state}, {due_by}", ""]
-    lines += _checklist(document)
-    if document.unrecoverable:
-        lines += [f"**Can't come back:** {_listed(document.unrecoverable)}", ""]
-    if document.plan_hash and document.stage is Stage.READY:
-        lines += [f"**Plan hash:** `{document.plan_hash}`", ""]
+def current_details(view: ClosureView) -> str:
+    """Markdown for the Web UI: where it stands, until when, how much is left, what comes next."""
+    lines = [f"### {view.stage.value.replace('_', ' ').capitalize()}", "", _STORY[view.stage], ""]
+    if view.waiting is not None:
+        lines += [
+            f"**Waiting:** {escaped(view.waiting.text)}, since {view.waiting.since:%Y-%m-%d %H:%M} UTC",
+            "",
+        ]
+    if view.deadline is not None:
+        lines += [f"**Deadline:** {view.deadline.at:%Y-%m-%d %H:%M:%S} UTC", ""]
+    if view.stage in _NEXT:
+        lines += [f"**Next:** {_NEXT[view.stage]}", ""]
+    if view.refund is not None:
+        lines += [f"**Refund:** {view.refund.value.replace('_', ' ')}", ""]
+    if view.item_count:
+        lines += [f"**Checklist:** {_checklist(view)}", ""]
+    if view.plan_hash and view.stage is Stage.READY:
+        lines += [f"**Plan hash:** `{view.plan_hash}`", ""]
+    if view.certificate_id is not None:
+        lines += [f"**Certificate:** `{view.certificate_id}`", ""]
+        lines += [f"**Money:** {_money(view.moved_money)}", ""]
     lines.append(
-        f"Policy {escaped(document.policy)}, version {escaped(document.policy_version)} · "
-        f"survey {document.survey_number}"
+        f"Policy {escaped(view.policy)}, version {escaped(view.policy_version)} · survey {view.survey_number}"
     )
     return "\n".join(lines)
+
+
+def _checklist(view: ClosureView) -> str:
+    found = ", ".join(escaped(check) for check in view.checks)
+    if not view.blocking:
+        return f"{view.item_count} items, none of them blocks any more: {found}"
+    return f"{view.item_count} items, {view.blocking} of them block: {found}"
+
+
+def _money(moved: MovedMoney | None) -> str:
+    if moved is None:
+        return "none was moved"
+    amounts = {
+        "cash forfeited": moved.forfeited_cash,
+        "promotional value forfeited": moved.forfeited_promo,
+        "debt voided": moved.voided_debt,
+        "refunded": moved.refunded,
+        "paid otherwise": moved.paid_otherwise,
+    }
+    said = [f"{what} {amount} {moved.currency}" for what, amount in amounts.items() if amount.strip("0.")]
+    return escaped(", ".join(said)) or "none was moved"
 
 
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is, on one line; without what would reorder it."""
     return _MARKUP.sub(r"\\\1", printable(" ".join(text.split())))
-
-
-def _listed(ids: tuple[str, ...]) -> str:
-    shown = ", ".join(map(escaped, ids[:_SHOWN_ITEMS]))
-    hidden = len(ids) - _SHOWN_ITEMS
-    return f"{shown} … and {hidden} more" if hidden > 0 else shown
-
-
-def _checklist(document: StatusDocument) -> list[str]:
-    if not document.checklist:
-        return []
-    lines = ["| | item | what to do |", "| --- | --- | --- |"]
-    lines += [_row(item) for item in document.checklist[:_SHOWN_ITEMS]]
-    hidden = len(document.checklist) - _SHOWN_ITEMS
-    if hidden > 0:
-        lines.append(f"| | … and {hidden} more | `starter.py status` shows all |")
-    return [*lines, ""]
-
-
-def _row(item: ChecklistItem) -> str:
-    mark = {
-        ItemCategory.MANUAL: "manual",
-        ItemCategory.UNKNOWN: "unknown",
-        ItemCategory.RENOUNCEABLE: "given up" if item.renounced else "renounceable",
-    }[item.category]
-    # No code span for the id: backslashes would show in it.
-    return f"| {mark} | **{escaped(item.item_id)}** {escaped(item.title)} | {escaped(item.how_to)} |"
