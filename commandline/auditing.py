@@ -7,22 +7,29 @@ from typing import Annotated
 import typer
 from pydantic import JsonValue
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.text import Text
 
 from closure.errors import RefusalType, Refused
+from closure.event_sentences import SENTENCES, facts_of
+from commandline.commands import Purpose, starter_command
 from commandline.countdown import spoken_time
-from commandline.installation import Installation, open_installation
+from commandline.installation import Installation, on_record
+from commandline.layout import fitting, whole
 from commandline.options import Account, AsJson, ClosureId
-from commandline.standing import closure_not_found, recorded_document
+from commandline.rendering import stage_style
 from commandline.terminal import Answer, BadInput, ExitCode, execute, plain
 from records.anchor_check import AnchorState, AnchorsUnreadable, AnchorVerdict, check_anchors, public_keys
 from records.entries import AuditTrail, ReadEvent
+from records.reading import ClosureRecords
 
 app = typer.Typer()
 
+_INDENT = "     "
 
-@app.command()
+
+@starter_command(app, Purpose.LOOK, "audit ali-100 --verify")
 def audit(
+    context: typer.Context,
     account: Account,
     closure: ClosureId = None,
     verify: Annotated[
@@ -31,24 +38,36 @@ def audit(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The audit events of the last closure, or of the one named."""
+    """What happened in a closure, event by event.
 
-    async def act() -> Answer:
-        async with open_installation() as installation:
-            document = await recorded_document(installation.records, account, closure)
-            trail = await installation.records.trail(document.closure_id) if document else None
-            anchors = await _anchors(installation, account, trail) if verify else None
-            if trail is None:
-                if anchors is not None and anchors.fault is not None:
-                    return _lost_closure(account, anchors)
-                raise Refused(RefusalType.CLOSURE_NOT_FOUND, closure_not_found(account, closure))
-            return _trail_answer(trail) if anchors is None else _verified_answer(trail, anchors)
+    --verify checks the evidence.
+    """
 
-    execute(act, as_json=as_json)
+    async def act(installation: Installation) -> Answer:
+        records = ClosureRecords(installation.record)
+        found = await (records.last(account) if closure is None else records.get(closure))
+        is_here = found is not None and found.state.account_id == account
+        trail = await records.trail(found.closure_id) if found is not None and is_here else None
+        anchors = await _anchors(installation, account, trail) if verify else None
+        if trail is None:
+            if anchors is not None and anchors.fault is not None:
+                return _lost_closure(account, anchors)
+            raise _not_found(account, closure)
+        return _trail_answer(trail) if anchors is None else _verified_answer(trail, anchors)
+
+    execute(on_record(context, act), as_json=as_json)
+
+
+def _not_found(account: str, closure: str | None) -> Refused:
+    named = "" if closure is None else f" {closure}"
+    facts = {"account_id": account} if closure is None else {"account_id": account, "closure_id": closure}
+    return Refused(
+        RefusalType.CLOSURE_NOT_FOUND, f"account {account} has no closure{named} in the record", facts=facts
+    )
 
 
 async def _anchors(installation: Installation, account: str, trail: AuditTrail | None) -> AnchorVerdict:
-    settings, records = installation.settings, installation.records
+    settings, records = installation.settings, ClosureRecords(installation.record)
     record_id, closure_ids = await records.record_id(), await records.closure_ids(account)
     try:
         return await asyncio.to_thread(
@@ -83,7 +102,7 @@ def _trail_answer(trail: AuditTrail) -> Answer:
         "account_id": trail.account_id,
         "events": [event.model_dump(mode="json") for event in trail.events],
     }
-    return Answer(document, _events_table(trail.events))
+    return Answer(document, _events_text(trail.events))
 
 
 def _verified_answer(trail: AuditTrail, anchors: AnchorVerdict) -> Answer:
@@ -114,35 +133,35 @@ def _verified_answer(trail: AuditTrail, anchors: AnchorVerdict) -> Answer:
 
 def _anchors_text(anchors: AnchorVerdict) -> RenderableType:
     if anchors.state is AnchorState.NONE:
-        return plain(
-            "Anchors: none. The file of CLOSURE_ANCHOR_FILE says nothing about this record, so a chain that "
-            "was rewritten as a whole would not show.",
-            style="yellow",
+        said = (
+            "Anchors: none yet. The file of CLOSURE_ANCHOR_FILE says nothing about this record, so a chain "
+            "that was rewritten as a whole would not show."
         )
+        return fitting(plain(said, style="yellow"))
     return plain(f"Anchors: it agrees with all {anchors.anchored} about this closure.", style="green")
 
 
-def _events_table(events: Iterable[ReadEvent]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("#", "time", "event", "stage", "actor", "details", "hash"):
-        width = 12 if name == "hash" else None
-        table.add_column(name, overflow="fold", no_wrap=name in ("#", "time", "hash"), min_width=width)
-    for event in events:
-        stage = f"→ {event.stage_to.value}" if event.stage_to else ""
-        details = ", ".join(f"{name}: {_short(value)}" for name, value in event.details.items())
-        row = (
-            str(event.sequence),
-            spoken_time(event.time),
-            event.event.value.replace("_", " "),
-            stage,
-            event.actor or "",
-            details,
-            event.hash[:12],
+def _events_text(events: Iterable[ReadEvent]) -> RenderableType:
+    return Group(*(_event_text(event) for event in events))
+
+
+def _event_text(event: ReadEvent) -> RenderableType:
+    """When, what happened, who did it, and the facts, each on a line of its own; hashes whole."""
+    stage = f"  → {event.stage_to.value}" if event.stage_to else ""
+    first = Text.assemble(
+        plain(f"{event.sequence:>3}  {spoken_time(event.time)}"),
+        plain(stage, style=stage_style(event.stage_to.value) if event.stage_to else ""),
+    )
+    sentence = plain(SENTENCES[event.event], style="bold")
+    if event.actor is not None:
+        sentence.append(f"  By {event.actor}.", style="not bold")
+    facts = [
+        fitting(plain(f"{name}: {said}", style="dim"), indent=_INDENT)
+        for name, said in facts_of(event.details, spoken_time)
+    ]
+    if event.erased:
+        facts.append(
+            fitting(plain("what was personal in it was erased with the account", "dim"), indent=_INDENT)
         )
-        table.add_row(*(plain(text) for text in row))
-    return table
-
-
-def _short(value: JsonValue) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    end = whole(plain(f"{_INDENT}hash: {event.hash}", style="dim"))
+    return Group(whole(first), fitting(sentence, indent=_INDENT), *facts, end)

@@ -1,32 +1,41 @@
 """The certificate of a closure that has ended, as issued or as a PDF, and the key that verifies it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from pydantic import JsonValue
 
-from closure.certificate import CERTIFIED, SignedCertificate
-from closure.errors import RefusalType, Refused
-from closure.messages import StatusDocument
-from commandline.installation import Installation, open_installation
-from commandline.next_step import STARTER
-from commandline.options import AsJson, identifier
+from client.certificates import issued_certificate
+from closure.certificate import SignedCertificate
+from commandline.commands import Purpose, starter_command
+from commandline.installation import Installation, on_record
+from commandline.options import AsJson, file_to_write, identifier
 from commandline.terminal import Answer, BadInput, execute
+from commandline.written_files import OUTPUT, write_file
 from keys.signing import SigningKeyFault, key_id, load_public_key, load_signer, public_pem
-from records.certificates import CertificateRecords, KeptCertificate
+from records.certificates import KeptCertificate
+from records.reading import ClosureRecords
 
 app = typer.Typer()
 
+ANNEX: Final = "--annex"
 
-@app.command()
+
+@starter_command(app, Purpose.LOOK, "certificate closure-0f3c --output certificate.pdf")
 def certificate(
+    context: typer.Context,
     closure: Annotated[
         str | None, typer.Argument(metavar="CLOSURE", help="Closure id.", callback=identifier)
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="FILE", help="Write it there; as a PDF if it ends in .pdf."),
+        typer.Option(
+            OUTPUT,
+            metavar="FILE",
+            help="Write it there; as a PDF if it ends in .pdf.",
+            callback=file_to_write,
+        ),
     ] = None,
     public_key: Annotated[
         bool,
@@ -35,45 +44,36 @@ def certificate(
             help="The key that verifies it instead; without CLOSURE, the one that is signed with now.",
         ),
     ] = False,
+    annex: Annotated[
+        Path | None,
+        typer.Option(
+            ANNEX,
+            metavar="FILE",
+            help="Write the list of data stores there, whose hash it may have.",
+            callback=file_to_write,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The signed certificate of a closure that has ended; verify it with python -m keys.verify."""
+    """The signed certificate of a closure that has ended.
+
+    Anybody can verify it with python -m keys.verify.
+    """
     if closure is None and not public_key:
         raise typer.BadParameter("name a closure, or give --public-key")
+    if annex is not None and output is not None and annex.absolute() == output.absolute():
+        raise typer.BadParameter(f"{OUTPUT} and {ANNEX} name the same file")
 
-    async def act() -> Answer:
-        async with open_installation() as installation:
-            if closure is None:
-                return _key_answer(_own_public_key(installation), output)
-            kept = await _kept(installation, closure)
-            return _key_answer(kept.public_key, output) if public_key else _answer(kept, output)
+    async def act(installation: Installation) -> Answer:
+        if closure is None:
+            return _key_answer(_own_public_key(installation), output)
+        records = ClosureRecords(installation.record)
+        kept = await issued_certificate(records, closure)
+        if annex is not None:
+            write_file(annex, await records.erasures(closure), option=ANNEX)
+        return _key_answer(kept.public_key, output) if public_key else _answer(kept, output)
 
-    execute(act, as_json=as_json)
-
-
-async def _kept(installation: Installation, closure_id: str) -> KeptCertificate:
-    kept = await CertificateRecords(installation.engine).get(closure_id)
-    if kept is not None:
-        return kept
-    recorded = await installation.records.get(closure_id)
-    if recorded is None:
-        raise Refused(RefusalType.CLOSURE_NOT_FOUND, f"there is no closure {closure_id}")
-    raise Refused(RefusalType.CERTIFICATE_NOT_ISSUED, _why_not(recorded.document))
-
-
-def _why_not(document: StatusDocument) -> str:
-    closure, outcome = document.closure_id, document.outcome
-    if outcome is None:
-        return (
-            f"closure {closure} has not ended: it is {document.stage.value}; "
-            f"see {STARTER} status {document.account_id}"
-        )
-    if outcome not in CERTIFIED:
-        return f"closure {closure} ended {outcome.value}: nothing was changed, so there is no certificate"
-    return (
-        f"closure {closure} ended {outcome.value}, but its certificate is not signed yet; try again soon; "
-        "if that lasts, look at the pending activity of its workflow in the Web UI"
-    )
+    execute(on_record(context, act), as_json=as_json)
 
 
 def _answer(kept: KeptCertificate, output: Path | None) -> Answer:
@@ -81,12 +81,12 @@ def _answer(kept: KeptCertificate, output: Path | None) -> Answer:
         return Answer(None, "", verbatim=kept.content)
     if output.suffix.lower() == ".pdf":
         # Imported here: no other command needs it, and it takes long to import.
-        from commandline.certificate_pdf import certificate_pdf
+        from client.certificate_pdf import certificate_pdf
 
         signed = SignedCertificate.model_validate_json(kept.content)
-        _write(output, certificate_pdf(signed, kept.content))
+        write_file(output, certificate_pdf(signed, kept.content))
     else:
-        _write(output, kept.content.encode())
+        write_file(output, kept.content.encode())
     document: dict[str, JsonValue] = {
         "closure_id": kept.closure_id,
         "account_id": kept.account_id,
@@ -116,13 +116,6 @@ def _key_answer(pem: str, output: Path | None) -> Answer:
     assert isinstance(key, Ed25519PublicKey)
     name = key_id(key)
     if output is not None:
-        _write(output, pem.encode())
+        write_file(output, pem.encode())
         return Answer({"key_id": name, "file": str(output)}, f"The public key {name} is in {output}.")
     return Answer({"key_id": name, "public_key": pem}, pem.rstrip("\n"))
-
-
-def _write(file: Path, content: bytes) -> None:
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise BadInput(f"--output {file} can't be written: {error.strerror or error}") from error

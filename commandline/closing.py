@@ -1,60 +1,42 @@
-"""What a customer does with a closure: close, recheck, renounce, confirm, withdraw."""
+"""What a customer does with a closure: close, recheck, renounce, confirm, approve, withdraw."""
 
-import asyncio
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
 from typing import Annotated
-from uuid import uuid4
 
 import typer
-from temporalio.client import Client
 
-from closure.accounts import Access
-from closure.errors import RefusalType, Refused
-from closure.lifecycle import IRREVOCABLE, Mode, Stage
-from closure.messages import (
-    ApproveRequest,
-    CloseRequest,
-    ClosureInput,
-    ConfirmRequest,
-    RenounceRequest,
-    StatusDocument,
-    WithdrawRequest,
-)
-from closure.model import WireModel
-from commandline.connection import connect
-from commandline.delivery import NoWorkflow, no_worker, query_status, send_recheck, send_update
-from commandline.installation import Installation, open_installation
-from commandline.next_step import STARTER
-from commandline.opening import start_closure, until_earlier_run_has_ended
+from client.client import ClosureClient
+from closure.languages import ENGLISH
+from closure.lifecycle import Mode
+from closure.messages import StatusDocument
+from commandline.advice import Asked
+from commandline.asking import is_at_terminal, plan_agreed_to
+from commandline.commands import Purpose, starter_command
+from commandline.following import when_over
+from commandline.installation import Connected, on_closures
 from commandline.options import (
     Account,
     Actor,
     AsJson,
     ClosureMode,
     Code,
+    Language,
     PasswordStdin,
     PolicyName,
     Totp,
     free_text,
-    identifiers,
+    item_ids,
 )
-from commandline.proving import Given, given, how_to_prove, prove
-from commandline.standing import completed, is_running
-from commandline.terminal import Answer, Unreachable, execute
+from commandline.proving import given
+from commandline.standing import answer_of, shown
+from commandline.terminal import Answer, execute
 
 app = typer.Typer()
 
-RECHECK_DEADLINE = timedelta(minutes=5)
-"""How long a system check may take before the command stops waiting for it (A14)."""
-LOOKING_AGAIN = frozenset({Stage.FINAL_CHECK, Stage.RETAINED, Stage.DELETING})
-"""After confirming, these look again at billing, the refund, or what is held up."""
-FINAL_LOOK_DEADLINE = timedelta(seconds=5)
-_LOOK_SECONDS = 0.1
 
-
-@app.command()
+@starter_command(app, Purpose.CLOSE, "close ali-100 --as u-1 --code 123456 --agree")
 def close(
+    context: typer.Context,
     account: Account,
     actor: Actor,
     code: Code = None,
@@ -70,163 +52,93 @@ def close(
     wait: Annotated[
         bool, typer.Option("--wait", help="Return only when the closure has its outcome.")
     ] = False,
+    language: Language = ENGLISH,
     as_json: AsJson = False,
 ) -> None:
-    """Proves identity, starts the closure and prints the first checklist (A11 to A15)."""
+    """Starts a closure and prints its first checklist (A11 to A15).
 
+    It needs a proof of identity, and the policy's agreement and texts. From then on the system check runs.
+    """
     proof = given(code, totp, password_stdin=password_stdin)
 
-    async def act() -> Answer:
-        async with open_installation() as installation:
-            return await _close(
-                installation, account, actor, proof, policy, mode, agree, tuple(acknowledge or ()), wait=wait
-            )
-
-    execute(act, as_json=as_json)
-
-
-async def _close(
-    installation: Installation,
-    account: str,
-    actor: str,
-    proof: Given,
-    policy_name: str | None,
-    mode: Mode,
-    agree: bool,
-    acknowledgements: tuple[str, ...],
-    *,
-    wait: bool,
-) -> Answer:
-    ports = await installation.ports()
-    profile = await ports.directory.profile(account)
-    policy = installation.policy_for(profile, policy_name)
-    client = await connect()
-    # Before the code is used up: these need no proof.
-    if profile.access is Access.CLOSED:
-        raise Refused(
-            RefusalType.ACCOUNT_CLOSED, f"account {account} is closed for good; nobody can reopen it"
-        )
-    if (opened := await installation.records.open_closure(account)) is not None:
-        raise Refused(
-            RefusalType.CLOSURE_ALREADY_OPEN,
-            f"account {account} already has an open closure, {opened.document.closure_id}: "
-            f"{STARTER} status {account}",
-        )
-    last = await installation.records.last(account)
-    await until_earlier_run_has_ended(client, last.document if last else None)
-    proof_id = await prove(installation, account, actor, proof)
-    if proof_id is None:
-        raise Refused(
-            RefusalType.IDENTITY_PROOF_REQUIRED,
-            f"prove your identity: {how_to_prove(policy, account, actor)}",
-        )
-    document = await start_closure(
-        client,
-        installation.settings.task_queue,
-        ClosureInput(
-            closure_id=f"closure-{uuid4().hex}",
-            account_id=account,
-            provider=profile.provider,
-            policy=policy.name,
+    async def act(there: Connected) -> Answer:
+        document = await there.closures.close(
+            account,
+            actor,
+            proof,
+            policy=policy,
             mode=mode,
-        ),
-        CloseRequest(actor=actor, proof_id=proof_id, agree=agree, acknowledgements=acknowledgements),
+            agree=agree,
+            acknowledgements=tuple(acknowledge or ()),
+        )
+        document = await when_over(there, document) if wait else shown(there, document)
+        return answer_of(document, user=actor)
+
+    execute(on_closures(context, act, language=language), as_json=as_json, asked=Asked(account, actor))
+
+
+@starter_command(app, Purpose.CLOSE, "recheck ali-100")
+def recheck(
+    context: typer.Context, account: Account, language: Language = ENGLISH, as_json: AsJson = False
+) -> None:
+    """Lets the system check look again, and waits for the result (A15)."""
+    _act(
+        context,
+        Asked(account),
+        lambda closures: closures.recheck(account),
+        language=language,
+        as_json=as_json,
     )
-    if wait:
-        result = await client.get_workflow_handle(document.workflow_id, result_type=StatusDocument).result()
-        document = result or document
-    return (await completed(client, document)).answer()
 
 
-@app.command()
-def recheck(account: Account, as_json: AsJson = False) -> None:
-    """Sends the recheck signal and waits for the next system check's result (A15)."""
-    execute(lambda: _recheck(account), as_json=as_json)
-
-
-async def _recheck(account: str) -> Answer:
-    async with open_installation() as installation:
-        client = await connect()
-        before = await _open_document(installation, account)
-        state = await query_status(client, before.workflow_id)
-        if state is not None and state.document is not None:
-            before = state.document
-        if before.stage in IRREVOCABLE and before.stage not in LOOKING_AGAIN:
-            raise Refused(
-                RefusalType.IRREVOCABLE,
-                "the closure has been confirmed: there is nothing to recheck in this stage",
-            )
-        try:
-            await send_recheck(client, before.workflow_id)
-        except NoWorkflow as error:
-            raise await _not_running(client, before) from error
-        return (await completed(client, await _next_survey(client, before))).answer()
-
-
-async def _next_survey(client: Client, before: StatusDocument) -> StatusDocument:
-    final = before.stage in LOOKING_AGAIN
-    patience = FINAL_LOOK_DEADLINE if final else RECHECK_DEADLINE
-    document = before
-    try:
-        async with asyncio.timeout(patience.total_seconds()):
-            while not _has_looked_again(before, document):
-                await asyncio.sleep(_LOOK_SECONDS)
-                state = await query_status(client, before.workflow_id)
-                if state is None:
-                    raise Unreachable(no_worker("the recheck was sent but not answered"))
-                document = state.document or document
-    except TimeoutError as error:
-        if not final:
-            raise Unreachable(
-                f"the system check still runs; look with `{STARTER} status {before.account_id}`"
-            ) from error
-    return document
-
-
-def _has_looked_again(before: StatusDocument, now: StatusDocument) -> bool:
-    if now.outcome is not None:
-        return True
-    if before.stage in LOOKING_AGAIN:
-        return (now.stage, now.refund) != (before.stage, before.refund)
-    return now.survey_number > before.survey_number and now.stage is not Stage.CHECKING
-
-
-@app.command()
+@starter_command(
+    app,
+    Purpose.CLOSE,
+    "renounce ali-100 balance --as u-1 --accept-risk",
+    "renounce ali-100 --all --as u-1 --accept-risk",
+)
 def renounce(
+    context: typer.Context,
     account: Account,
     actor: Actor,
     items: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ITEM]...", help="Items of the checklist.", callback=identifiers),
+        typer.Argument(metavar="ITEM", help="Items of the checklist.", callback=item_ids),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every renounceable item.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that can be given up.")] = False,
     accept_risk: Annotated[
         bool, typer.Option("--accept-risk", help="I know that what is given up can't be recovered.")
     ] = False,
     code: Code = None,
     password_stdin: PasswordStdin = False,
     totp: Totp = None,
+    language: Language = ENGLISH,
     as_json: AsJson = False,
 ) -> None:
-    """Gives up renounceable items: they are lost for good once the closure is confirmed (A16, A26)."""
+    """Gives up items of the checklist, at your own risk (A16, A26).
+
+    What is given up is lost for good once the closure is confirmed.
+    """
     if bool(items) is everything:
         raise typer.BadParameter("name items or give --all, one of them")
+    proof = given(code, totp, password_stdin=password_stdin)
 
-    def request(proof_id: str | None) -> RenounceRequest:
-        return RenounceRequest(
-            actor=actor,
+    def act(closures: ClosureClient) -> Awaitable[StatusDocument]:
+        return closures.renounce(
+            account,
+            actor,
             item_ids=tuple(items or ()),
             all=everything,
             accept_risk=accept_risk,
-            proof_id=proof_id,
+            proof=proof,
         )
 
-    proof = given(code, totp, password_stdin=password_stdin)
-    execute(lambda: _update(account, actor, "renounce", request, proof), as_json=as_json)
+    _act(context, Asked(account, actor), act, language=language, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.CLOSE, 'confirm ali-100 --as u-1 --reason "moving away"')
 def confirm(
+    context: typer.Context,
     account: Account,
     actor: Actor,
     reason: Annotated[
@@ -240,24 +152,38 @@ def confirm(
         str | None,
         typer.Option("--phrase", metavar="TEXT", help="What the policy wants typed.", callback=free_text),
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask: the plan as it is now.")] = False,
     code: Code = None,
     password_stdin: PasswordStdin = False,
     totp: Totp = None,
+    language: Language = ENGLISH,
     as_json: AsJson = False,
 ) -> None:
-    """Enters the irreversible part, if the plan is still the one that was seen (A17, A18)."""
+    """The last word: from here on nothing can be revoked (A17, A18).
 
-    def request(proof_id: str | None) -> ConfirmRequest:
-        return ConfirmRequest(
-            actor=actor, reason=reason, plan_hash=plan_hash, phrase=phrase, proof_id=proof_id
+    On a terminal it shows what will be lost and asks. Elsewhere it wants --yes, or the hash of the plan that
+    was seen as --plan-hash.
+    """
+    asks = not yes and plan_hash is None
+    if asks and (as_json or not is_at_terminal()):
+        raise typer.BadParameter(
+            "nobody can be asked here: give --plan-hash with the hash of the plan that was seen, or --yes"
         )
-
     proof = given(code, totp, password_stdin=password_stdin)
-    execute(lambda: _update(account, actor, "confirm", request, proof), as_json=as_json)
+
+    async def act(there: Connected) -> Answer:
+        seen = await plan_agreed_to(there, account) if asks else plan_hash
+        document = await there.closures.confirm(
+            account, actor, reason, plan_hash=seen, phrase=phrase, proof=proof
+        )
+        return answer_of(shown(there, document), user=actor)
+
+    execute(on_closures(context, act, language=language), as_json=as_json, asked=Asked(account, actor))
 
 
-@app.command()
+@starter_command(app, Purpose.CLOSE, "approve ali-100 --as u-2 --plan-hash HASH")
 def approve(
+    context: typer.Context,
     account: Account,
     actor: Actor,
     plan_hash: Annotated[
@@ -266,78 +192,47 @@ def approve(
     code: Code = None,
     password_stdin: PasswordStdin = False,
     totp: Totp = None,
+    language: Language = ENGLISH,
     as_json: AsJson = False,
 ) -> None:
-    """The second person's yes to the plan, where the policy wants one for accounts of high value."""
-
-    def request(proof_id: str | None) -> ApproveRequest:
-        return ApproveRequest(actor=actor, plan_hash=plan_hash, proof_id=proof_id)
-
+    """The second person's yes, where the policy wants one."""
     proof = given(code, totp, password_stdin=password_stdin)
-    execute(lambda: _update(account, actor, "approve", request, proof), as_json=as_json)
+
+    def act(closures: ClosureClient) -> Awaitable[StatusDocument]:
+        return closures.approve(account, actor, plan_hash, proof=proof)
+
+    _act(context, Asked(account, actor), act, language=language, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.CLOSE, "withdraw ali-100 --as u-1")
 def withdraw(
+    context: typer.Context,
     account: Account,
     actor: Actor,
     code: Code = None,
     password_stdin: PasswordStdin = False,
     totp: Totp = None,
+    language: Language = ENGLISH,
     as_json: AsJson = False,
 ) -> None:
-    """Ends a closure that has not been confirmed; nothing was changed."""
-
-    def request(proof_id: str | None) -> WithdrawRequest:
-        return WithdrawRequest(actor=actor, proof_id=proof_id)
-
+    """Keeps the account: ends a closure that can still be stopped."""
     proof = given(code, totp, password_stdin=password_stdin)
-    execute(lambda: _update(account, actor, "withdraw", request, proof), as_json=as_json)
+
+    def act(closures: ClosureClient) -> Awaitable[StatusDocument]:
+        return closures.withdraw(account, actor, proof=proof)
+
+    _act(context, Asked(account, actor), act, language=language, as_json=as_json)
 
 
-async def _update(
-    account: str,
-    actor: str,
-    update: str,
-    request: Callable[[str | None], WireModel],
-    proof: Given,
-) -> Answer:
-    async with open_installation() as installation:
-        client = await connect()
-        opened = await _open_document(installation, account)
-        proof_id = await prove(installation, account, actor, proof)
-        update_id = f"{opened.closure_id}/{update}/{uuid4().hex}"
-        try:
-            document = await send_update(
-                client, opened.workflow_id, update, request(proof_id), update_id=update_id
-            )
-        except NoWorkflow as error:
-            raise await _not_running(client, opened) from error
-        return (await completed(client, document)).answer()
+def _act(
+    context: typer.Context,
+    asked: Asked,
+    act: Callable[[ClosureClient], Awaitable[StatusDocument]],
+    *,
+    language: str,
+    as_json: bool,
+) -> None:
+    async def on_connection(there: Connected) -> Answer:
+        return answer_of(shown(there, await act(there.closures)), user=asked.actor)
 
-
-async def _open_document(installation: Installation, account: str) -> StatusDocument:
-    """The record's state of the account's open closure.
-
-    Raises:
-        Refused: `CLOSURE_NOT_FOUND`, or `CLOSURE_ENDED` when the last one has its outcome.
-    """
-    opened = await installation.records.open_closure(account)
-    if opened is not None:
-        return opened.document
-    last = await installation.records.last(account)
-    if last is None:
-        raise Refused(RefusalType.CLOSURE_NOT_FOUND, f"account {account} has no closure")
-    raise Refused(
-        RefusalType.CLOSURE_ENDED, f"the closure of account {account} has ended: {last.document.stage.value}"
-    )
-
-
-async def _not_running(client: Client, document: StatusDocument) -> Refused | Unreachable:
-    """Why nothing answers although the record says that the closure is open."""
-    if await is_running(client, document.workflow_id):
-        return Refused(RefusalType.CLOSURE_ENDED, "the closure has ended meanwhile; look at its status")
-    return Unreachable(
-        f"closure {document.closure_id} is open in the record but no workflow {document.workflow_id} runs on "
-        "this server: is it the right server and namespace? If it was terminated, it must be resumed"
-    )
+    execute(on_closures(context, on_connection, language=language), as_json=as_json, asked=asked)

@@ -1,32 +1,6 @@
-"""How long a closure still waits, by its own clock, and how that is said."""
+"""How times and lengths of time are said."""
 
-import math
 from datetime import datetime, timedelta
-
-from closure.lifecycle import Stage
-from closure.messages import StatusDocument
-
-
-def deadline(document: StatusDocument) -> datetime | None:
-    """When the wait that the closure is in ends; None in stages that don't wait for time."""
-    match document.stage:
-        case Stage.SILENT:
-            return document.silent_until
-        case Stage.RETAINED:
-            return document.delete_after
-        case _:
-            return None
-
-
-def remaining_seconds(document: StatusDocument, now: datetime) -> int | None:
-    """Whole seconds until the deadline, rounded up and never below 0; None in stages without one."""
-    until = deadline(document)
-    return None if until is None else seconds_until(until, now)
-
-
-def seconds_until(moment: datetime, now: datetime) -> int:
-    """Whole seconds, rounded up and never below 0."""
-    return max(0, math.ceil((moment - now).total_seconds()))
 
 
 def spoken(seconds: int) -> str:

@@ -1,14 +1,13 @@
-"""The database of one command: the settings' URL, opened, with its tables made ready, closed at the end."""
+"""Settings of a command, and the database of the embedded account platform."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pydantic import ValidationError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from commandline.terminal import BadInput, Unreachable
-from database import DatabaseUnreachable, MigrationSet, SchemaMismatch, create_engine, prepare
-from settings import Settings
+from database import Database, DatabaseUnreachable, SchemaMismatch, parse_url, prepare, require_current
+from settings import Settings, setting_fault
 
 
 def read_settings() -> Settings:
@@ -18,38 +17,37 @@ def read_settings() -> Settings:
         BadInput: one of them can't be right; the message names its variable.
     """
     try:
-        return Settings()
+        settings = Settings()
+        parse_url(settings.database_url)
     except ValidationError as error:
-        fault = error.errors()[0]
-        name = "CLOSURE_" + "_".join(str(part) for part in fault["loc"]).upper()
-        raise BadInput(f"setting {name}: {fault['msg']}") from error
+        raise BadInput(setting_fault(error)) from error
+    except ValueError as error:
+        raise BadInput(f"CLOSURE_DATABASE_URL: {error}") from error
+    return settings
 
 
 @asynccontextmanager
-async def record_engine(settings: Settings | None = None) -> AsyncIterator[AsyncEngine]:
-    """An engine over the record's and the embedded platform's tables, which an empty database gets here.
+async def platform_database(*, set_up: bool = False) -> AsyncIterator[Database]:
+    """The embedded platform's database; `set_up` gives an empty SQLite file its tables.
 
     Raises:
-        BadInput: `CLOSURE_DATABASE_URL` can't be right.
-        Unreachable: the database can't be reached, here or in the body, or its tables are another version's.
+        BadInput: a setting can't be right, or chooses another platform.
+        Unreachable: there is none, it can't be reached, or its tables are another version's.
     """
-    settings = settings or read_settings()
+    from connectors.chosen import is_embedded
+    from connectors.embedded import MIGRATIONS
+
+    settings = read_settings()
+    if not is_embedded(settings):
+        raise BadInput(
+            f"these accounts are those of CLOSURE_PLATFORM={settings.platform}; `platform` commands play the "
+            "embedded platform's"
+        )
+    database = Database(settings.database_url)
     try:
-        engine = create_engine(settings.database_url)
-    except ValueError as error:
-        raise BadInput(f"CLOSURE_DATABASE_URL: {error}") from error
-    try:
-        for migrations in _migration_sets():
-            await prepare(engine, migrations)
-        yield engine
+        await (prepare if set_up else require_current)(database, MIGRATIONS)
+        yield database
     except (DatabaseUnreachable, SchemaMismatch) as error:
         raise Unreachable(str(error)) from error
     finally:
-        await engine.dispose()
-
-
-def _migration_sets() -> tuple[MigrationSet, MigrationSet]:
-    from connectors.embedded import MIGRATIONS as PLATFORM_MIGRATIONS
-    from records.schema import MIGRATIONS as RECORD_MIGRATIONS
-
-    return RECORD_MIGRATIONS, PLATFORM_MIGRATIONS
+        await database.dispose()

@@ -1,105 +1,144 @@
-"""What a command needs: settings, policies, the record, and the adopter's world by its ports."""
+"""How a command gets at the installation: `starter.py` gives it what opens one."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Protocol
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+import typer
+from temporalio.client import Client
 
-from closure.accounts import AccountProfile
-from closure.errors import RefusalType, Refused
-from closure.policy import Policy, PolicyFault
-from commandline.database import read_settings, record_engine
-from commandline.terminal import BadInput
-from connectors.ports import Billing, DataStores, Directory, InventorySource, LegalHolds, Messages, Refunds
-from records.closures import ClosureRecords
-from records.identity import IdentityRecords
+from client.client import ClosureClient
+from client.faults import NotAnswered, TakesLonger, TemporalFailed
+from closure.languages import ENGLISH, spoken_language
+from closure.policy import Policy
+from closure.policy_text import PolicyFault
+from closure.translations import languages_of
+from commandline.database import read_settings
+from commandline.next_step import command
+from commandline.terminal import Answer, BadInput, Unreachable, outage_advice
+from connectors.ports import Platform
+from connectors.setting_faults import BrandFault, PlatformFault, SendingFault
+from database import DatabaseUnreachable, SchemaMismatch
+from records.installation import InstallationMissing
+from records.record import Record
 from settings import Settings
+from temporal.connection import connect
+
+
+class Installation(Protocol):
+    """What commands need of an open installation."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def record(self) -> Record: ...
+
+    @property
+    def platform(self) -> Platform: ...
+
+    @property
+    def policies(self) -> Mapping[str, Policy]: ...
+
+    def client(self, temporal: Client) -> ClosureClient: ...
+
+
+Opener = Callable[[Settings], AbstractAsyncContextManager[Installation]]
+"""Opens what is there and creates nothing."""
 
 
 @dataclass(frozen=True)
-class AccountPorts:
-    """The adopter's systems, as far as the command line reads them."""
+class Connected:
+    """An installation with its way in, over a connection to Temporal."""
 
-    directory: Directory
-    billing: Billing
-    inventory: InventorySource
-    data_stores: DataStores
-    messages: Messages
-    holds: LegalHolds
-    refunds: Refunds
+    installation: Installation
+    temporal: Client
+    closures: ClosureClient
 
 
-@dataclass(frozen=True)
-class Installation:
-    """One open database and what is built on it."""
+def on_record(
+    context: typer.Context, act: Callable[[Installation], Awaitable[Answer]]
+) -> Callable[[], Awaitable[Answer]]:
+    """A command's action on the open installation, without Temporal."""
 
-    engine: AsyncEngine
-    settings: Settings
+    async def action() -> Answer:
+        async with _opened(context) as installation:
+            return await act(installation)
 
-    @cached_property
-    def records(self) -> ClosureRecords:
-        return ClosureRecords(self.engine)
+    return action
 
-    @cached_property
-    def identity(self) -> IdentityRecords:
-        return IdentityRecords(self.engine)
 
-    @cached_property
-    def policies(self) -> dict[str, Policy]:
-        """All policies of the settings' folder.
+def on_closures(
+    context: typer.Context, act: Callable[[Connected], Awaitable[Answer]], *, language: str = ENGLISH
+) -> Callable[[], Awaitable[Answer]]:
+    """A command's action on closures, by the client, for a reader of `language`."""
 
-        Raises:
-            BadInput: a file that can't be used.
-        """
-        from connectors.policy_files import load_policies
+    async def action() -> Answer:
+        async with _opened(context) as installation:
+            require_language(installation, language)
+            temporal = await connect(installation.settings)
+            closures = installation.client(temporal).in_language(language)
+            return await act(Connected(installation, temporal, closures))
 
-        try:
-            return load_policies(self.settings.policy_dir)
-        except PolicyFault as fault:
-            raise BadInput(f"the policies in {self.settings.policy_dir} can't be used: {fault}") from fault
+    return action
 
-    async def ports(self) -> AccountPorts:
-        """The connectors; imported here, since most commands need none."""
-        from connectors.embedded import EmbeddedPlatform
 
-        platform = EmbeddedPlatform.connect(self.engine)
-        return AccountPorts(
-            directory=platform.directory,
-            billing=platform.billing,
-            inventory=platform.inventory,
-            data_stores=platform.data_stores,
-            messages=platform.messages,
-            holds=platform.holds,
-            refunds=platform.refunds,
-        )
+def require_language(installation: Installation, language: str) -> None:
+    """Raises `BadInput` for a language that no policy has; English is what there is without any."""
+    if language == ENGLISH:
+        return  # without a look at the policies, which not every command needs
+    known = languages_of(installation.policies.values())
+    if spoken_language(known, language) is None:
+        raise BadInput(f"--language {language}: no policy has it; there are: {', '.join(sorted(known))}")
 
-    def policy_for(self, profile: AccountProfile, name: str | None) -> Policy:
-        """The policy named, else the one that bears the name of the account's provider.
 
-        Raises:
-            Refused: `POLICY_NOT_FOUND`, also when it is another provider's.
-        """
-        wanted = name or profile.provider
-        policy = self.policies.get(wanted)
-        if policy is None:
-            known = ", ".join(sorted(self.policies)) or "none"
-            raise Refused(
-                RefusalType.POLICY_NOT_FOUND, f"there is no policy {wanted!r}; known policies: {known}"
-            )
-        policy.require_provider(profile.provider)
-        return policy
+def on_server(act: Callable[[Client], Awaitable[Answer]]) -> Callable[[], Awaitable[Answer]]:
+    """A command's action on Temporal alone: it works without a database."""
+
+    async def action() -> Answer:
+        settings = read_settings()
+        with _faults_told(settings):
+            return await act(await connect(settings))
+
+    return action
 
 
 @asynccontextmanager
-async def open_installation() -> AsyncIterator[Installation]:
-    """Opens the database for one command.
+async def _opened(context: typer.Context) -> AsyncIterator[Installation]:
+    opener: Opener = context.obj
+    settings = read_settings()
+    with _faults_told(settings):
+        async with opener(settings) as installation:
+            yield installation
+
+
+@contextmanager
+def _faults_told(settings: Settings) -> Iterator[None]:
+    """What can go wrong below, in the command line's words.
 
     Raises:
-        BadInput: a setting can't be right.
-        Unreachable: the database can't be used.
+        BadInput: a policy file or the platform can't be used, or messages can't be sent as the settings are.
+        Unreachable: no database, no installation, no server, or no worker that answers.
     """
-    settings = read_settings()
-    async with record_engine(settings) as engine:
-        yield Installation(engine, settings)
+    try:
+        yield
+    except (DatabaseUnreachable, SchemaMismatch) as error:
+        raise Unreachable(str(error)) from error
+    except InstallationMissing as error:
+        raise Unreachable(
+            f"{error}: `make up` creates one for trying, `python worker.py --migrate` one for production"
+        ) from error
+    except PolicyFault as fault:
+        raise BadInput(f"the policies in {settings.policy_dir} can't be used: {fault}") from fault
+    except (SendingFault, BrandFault, PlatformFault) as fault:
+        raise BadInput(str(fault)) from fault
+    except TemporalFailed as error:
+        raise Unreachable(f"{error}; {outage_advice(error.__cause__)}") from error
+    except NotAnswered as error:
+        raise Unreachable(
+            f"{error}; start a worker with `make up` or `python worker.py`, then look: "
+            f"{command('status', error.closure_id)}"
+        ) from error
+    except TakesLonger as error:
+        raise Unreachable(f"{error}; look: {command('status', error.account_id)}") from error

@@ -1,59 +1,40 @@
-"""The dry run: surveys the account as a closure would and says what would happen; starts nothing."""
+"""What a dry run found, as a document and for people."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 
-from pydantic import JsonValue
 from rich.console import Group, RenderableType
 
-from activities.survey import read_facts
-from closure.accounts import Access
-from closure.checks import evaluate
-from closure.duration import format_duration
-from closure.errors import RefusalType, Refused
+from client.planning import DryRun, plan_document
+from closure.dues import Due, owed_item
 from closure.lifecycle import Mode
-from closure.messages import ChecklistItem
-from closure.plan import AccountPlan, Plan, make_plan, unrecoverable_ids
+from closure.messages import ChecklistItem, IdentityMethod
+from closure.plan import AccountPlan, Plan
 from closure.policy import Policy, RetentionClass
 from commandline.countdown import spoken_duration
-from commandline.installation import Installation
-from commandline.next_step import STARTER
-from commandline.proving import how_to_prove
-from commandline.rendering import bullet_list, checklist_tables, facts_table
+from commandline.layout import bullet_list, facts_table
+from commandline.next_step import close_command, command
+from commandline.rendering import checklist_parts
 from commandline.terminal import Answer
 
 
-async def dry_run(installation: Installation, account: str, policy_name: str | None, mode: Mode) -> Answer:
-    """What a closure would find and do now.
-
-    Raises:
-        Refused: no such account or policy, the account is closed, or its kind or the mode is not offered.
-    """
-    ports = await installation.ports()
-    profile = await ports.directory.profile(account)
-    policy = installation.policy_for(profile, policy_name)
-    if profile.access is Access.CLOSED:
-        raise Refused(RefusalType.ACCOUNT_CLOSED, f"account {account} is closed for good")
-    policy.require_mode(mode)
-    policy.require_kind(profile.kind)
-    facts = await read_facts(
-        ports.directory, ports.billing, ports.inventory, ports.data_stores, ports.holds, account
-    )
-    items = evaluate(policy, facts, datetime.now(UTC), mode)
-    plan = make_plan(policy, facts, items, mode)
-    consents = policy.missing_consent(profile.kind, mode, False, ())
-    document: dict[str, JsonValue] = {
-        **plan.model_dump(mode="json", exclude={"items", "policy_hash", "products"}),
-        "plan_hash": plan.plan_hash,
-        "checklist": [item.model_dump(mode="json") for item in items],
-        "unrecoverable": list(unrecoverable_ids(plan)),
-        "acknowledgements": list(consents),
-        "advice": list(policy.advice),
-    }
+def dry_run_answer(found: DryRun) -> Answer:
+    """The dry run as a document and for people."""
+    plan, items, policy, consents = found.plan, found.items, found.policy, found.consents
+    document = plan_document(found).model_dump(mode="json", by_alias=True)
     return Answer(document, _text(policy, plan, items, consents))
 
 
+def consequences(policy: Policy, plan: Plan) -> RenderableType:
+    """What a plan does to the account, and when."""
+    return Group(
+        bullet_list("Would happen", _effects(plan, policy.languages[0])),
+        bullet_list("When", _times(policy, plan)),
+    )
+
+
 def _text(
-    policy: Policy, plan: Plan, items: tuple[ChecklistItem, ...], consents: tuple[str, ...]
+    policy: Policy, plan: Plan, items: Sequence[ChecklistItem], consents: tuple[str, ...]
 ) -> RenderableType:
     blocking = sum(item.blocks for item in items)
     parts: list[RenderableType] = [
@@ -65,31 +46,39 @@ def _text(
                 ("blocking", f"{blocking} item(s)" if blocking else "nothing"),
             ]
         ),
-        *checklist_tables(items),
-        bullet_list("Would happen", _effects(plan)),
-        bullet_list("When", _times(policy, plan)),
+        *checklist_parts(items),
+        consequences(policy, plan),
     ]
     if consents:
         parts.append(bullet_list("Would have to be agreed to", consents))
     if policy.advice:
         parts.append(bullet_list("Advice", policy.advice))
-    close = f"{STARTER} close {plan.account_id} --as USER"
-    prove = how_to_prove(policy, plan.account_id, "USER")
-    parts.append(bullet_list("Next", [f"Nothing was changed. To close the account: {close}", prove]))
+    parts.append(bullet_list("Next", _next_steps(policy, plan, consents)))
     return Group(*parts)
 
 
-def _effects(plan: Plan) -> list[str]:
-    effects = _account_effects(plan)
+def _next_steps(policy: Policy, plan: Plan, consents: tuple[str, ...]) -> list[str]:
+    steps = []
+    if (method := policy.identity.asked[0]) in (IdentityMethod.EMAIL_CODE, IdentityMethod.SMS_CODE):
+        ask = command("challenge", plan.account_id, options=["--as", "USER", "--method", method])
+        steps.append(f"Nothing was changed. To close the account, first get a code: {ask}")
+    close = close_command(policy, consents, plan.account_id, "USER", plan.mode)
+    return [*steps, f"{'Then' if steps else 'Nothing was changed. To close the account'}: {close}"]
+
+
+def _effects(plan: Plan, language: str) -> list[str]:
+    effects = _account_effects(plan, language)
     for each in plan.subaccounts:
         effects.append(f"stop subaccount {each.account_id}")
-        effects += [f"{effect} of subaccount {each.account_id}" for effect in _account_effects(each)]
+        effects += [
+            f"{effect} of subaccount {each.account_id}" for effect in _account_effects(each, language)
+        ]
     if plan.deletes_bindings:
         effects.append("delete the bindings to third parties")
     return effects or ["nothing beyond stopping the account"]
 
 
-def _account_effects(plan: AccountPlan) -> list[str]:
+def _account_effects(plan: AccountPlan, language: str) -> list[str]:
     currency = plan.currency
     effects = [f"release {', '.join(batch)}" for batch in plan.releases]
     effects += [f"cancel subscription {each}" for each in plan.cancellations]
@@ -101,12 +90,20 @@ def _account_effects(plan: AccountPlan) -> list[str]:
     ):
         if amount is not None:
             effects.append(f"{label} {amount} {currency}")
+    effects += [
+        f"leave due: {owed_item(each, language=language).title} ({_word(each)})" for each in plan.dues
+    ]
+    effects += [f"leave behind: {owed_item(each, language=language).title}" for each in plan.left_behind]
     effects += [f"erase {each.store_id} ({each.store}, {each.objects} objects)" for each in plan.erasures]
     effects += [
         f"retain {each.store_id} ({each.store}, {each.objects} objects) as {each.retained_as}"
         for each in plan.retained
     ]
     return effects
+
+
+def _word(due: Due) -> str:
+    return due.becomes.value.replace("_", " ")
 
 
 def _times(policy: Policy, plan: Plan) -> list[str]:
@@ -116,7 +113,7 @@ def _times(policy: Policy, plan: Plan) -> list[str]:
         return [*times, "dormant at once after confirming"]
     nothing = timedelta(0)
     if plan.silent_period > nothing:
-        entering = format_duration(policy.entering_duration)
+        entering = spoken_duration(policy.entering_duration)
         times.append(
             f"silent period of {spoken_duration(plan.silent_period)} from {entering} after confirming"
         )

@@ -8,14 +8,16 @@ from typing import Annotated
 
 import typer
 from pydantic import JsonValue
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from closure.accounts import RequestKind
 from closure.money import Money
-from commandline.database import record_engine
+from commandline.commands import Purpose, starter_command
+from commandline.database import platform_database, read_settings
+from commandline.next_step import command
 from commandline.options import Account, AsJson, free_text, identifier
-from commandline.platform_rendering import account_text, command, loaded_text, outbox_text, with_next
+from commandline.platform_rendering import account_text, loaded_text, outbox_text, with_next
 from commandline.terminal import Answer, BadInput, execute
+from database import Database
 
 app = typer.Typer()
 
@@ -32,10 +34,10 @@ LONGEST_HOLD_REASON = 500
 Thing = Annotated[str, typer.Argument(callback=identifier)]
 
 
-def _run(act: Callable[[AsyncEngine], Awaitable[Answer]], *, as_json: bool) -> None:
+def _run(act: Callable[[Database], Awaitable[Answer]], *, as_json: bool, set_up: bool = False) -> None:
     async def on_platform() -> Answer:
-        async with record_engine() as engine:
-            return await act(engine)
+        async with platform_database(set_up=set_up) as database:
+            return await act(database)
 
     execute(on_platform, as_json=as_json)
 
@@ -50,20 +52,24 @@ def _handled(account: str, thing: str, result: str, *, changed: bool = True) -> 
     return Answer(document, with_next(said, again))
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform load accounts.yaml")
 def load(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Account file, YAML or JSON.")],
     as_json: AsJson = False,
 ) -> None:
-    """Loads the accounts of a file: all or, if anything is wrong with it, none. Again changes nothing."""
+    """Loads the accounts of a file, all or none.
 
-    async def act(engine: AsyncEngine) -> Answer:
+    What is loaded already stays as it is.
+    """
+
+    async def act(database: Database) -> Answer:
         from connectors.embedded.account_file import read_account_file
         from connectors.embedded.account_text import AccountFileFault
         from connectors.embedded.loading import load_accounts
 
         try:
-            loaded = await load_accounts(engine, read_account_file(file), str(file))
+            accounts = read_account_file(file, _languages)
+            loaded = await load_accounts(database, accounts, str(file))
         except AccountFileFault as fault:
             raise _bad_file(fault.file, fault.lines) from fault
         document: JsonValue = {
@@ -74,7 +80,20 @@ def load(
         }
         return Answer(document, loaded_text(loaded))
 
-    _run(act, as_json=as_json)
+    _run(act, as_json=as_json, set_up=True)
+
+
+def _languages() -> frozenset[str]:
+    """Those that the policies have messages in. Raises `BadInput` where a policy can't be used."""
+    from closure.policy_text import PolicyFault
+    from closure.translations import languages_of
+    from connectors.policy_files import load_policies
+
+    directory = read_settings().policy_dir
+    try:
+        return languages_of(load_policies(directory).values())
+    except PolicyFault as fault:
+        raise BadInput(f"the policies in {directory} can't be used: {fault}; nothing was loaded") from fault
 
 
 def _bad_file(file: str, lines: tuple[str, ...]) -> BadInput:
@@ -83,20 +102,23 @@ def _bad_file(file: str, lines: tuple[str, ...]) -> BadInput:
     return BadInput(f"{file} has {len(lines)} faults; nothing was loaded:", faults=lines)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform show ali-100")
 def show(account: Account, as_json: AsJson = False) -> None:
-    """Shows the account as it stands: the account file's shape, and sessions, service roles and access."""
+    """Shows an account as it stands, as in the account file.
 
-    async def act(engine: AsyncEngine) -> Answer:
+    Sessions, service roles and access are shown, too.
+    """
+
+    async def act(database: Database) -> Answer:
         from connectors.embedded.exhibit import show_account
 
-        shown = await show_account(engine, account)
+        shown = await show_account(database, account)
         return Answer({"accounts": [shown.model_dump(mode="json")]}, account_text(shown))
 
     _run(act, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform charge ali-100 --amount 12.34 --product ecs")
 def charge(
     account: Account,
     amount: Annotated[
@@ -110,12 +132,12 @@ def charge(
 ) -> None:
     """Late usage becomes an unpaid bill now."""
 
-    async def act(engine: AsyncEngine) -> Answer:
+    async def act(database: Database) -> Answer:
         from connectors.embedded.elsewhere import BadCharge
         from connectors.embedded.elsewhere import charge as bill_usage
 
         try:
-            bill = await bill_usage(engine, account, amount, product)
+            bill = await bill_usage(database, account, amount, product)
         except BadCharge as error:
             raise BadInput(f"{error}; nothing was billed") from error
         owed: Money = bill.amount
@@ -146,7 +168,7 @@ def _moment(text: str) -> datetime:
         raise typer.BadParameter(str(error)) from error
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform meter ali-100 --until 2027-03-01T00:00:00Z")
 def meter(
     account: Account,
     until: Annotated[
@@ -155,12 +177,12 @@ def meter(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Moves the metering watermark: all usage before it has been billed."""
+    """Moves the metering watermark: usage before it is billed."""
 
-    async def act(engine: AsyncEngine) -> Answer:
+    async def act(database: Database) -> Answer:
         from connectors.embedded.elsewhere import move_watermark
 
-        await move_watermark(engine, account, until)
+        await move_watermark(database, account, until)
         text = until.isoformat().replace("+00:00", "Z")
         said = f"All usage of account {account} before {text} is billed."
         again = f"A closure in its final check may look again: {command('recheck', account)}"
@@ -169,45 +191,48 @@ def meter(
     _run(act, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform pay ali-100 b-1")
 def pay(account: Account, bill: Thing, as_json: AsJson = False) -> None:
-    """The customer pays a bill; the account's cash stays as it is."""
+    """The customer pays a bill.
 
-    async def act(engine: AsyncEngine) -> Answer:
+    The account's cash stays as it is.
+    """
+
+    async def act(database: Database) -> Answer:
         from connectors.embedded.elsewhere import pay_bill
 
-        return _handled(account, bill, "paid", changed=await pay_bill(engine, account, bill))
+        return _handled(account, bill, "paid", changed=await pay_bill(database, account, bill))
 
     _run(act, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform settle ali-100 cn-1")
 def settle(account: Account, credit_note: Thing, as_json: AsJson = False) -> None:
     """A credit note is settled."""
 
-    async def act(engine: AsyncEngine) -> Answer:
+    async def act(database: Database) -> Answer:
         from connectors.embedded.elsewhere import settle_credit_note
 
-        changed = await settle_credit_note(engine, account, credit_note)
+        changed = await settle_credit_note(database, account, credit_note)
         return _handled(account, credit_note, "settled", changed=changed)
 
     _run(act, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform transfer ali-100 example.com")
 def transfer(account: Account, domain: Thing, as_json: AsJson = False) -> None:
-    """The customer transfers a domain to another account or registrar."""
+    """The customer transfers a domain elsewhere."""
 
-    async def act(engine: AsyncEngine) -> Answer:
+    async def act(database: Database) -> Answer:
         from connectors.embedded.elsewhere import transfer_domain
 
-        await transfer_domain(engine, account, domain)
+        await transfer_domain(database, account, domain)
         return _handled(account, domain, "transferred")
 
     _run(act, as_json=as_json)
 
 
-@app.command(name="cancel-filing")
+@starter_command(app, Purpose.TRY, "platform cancel-filing ali-100 icp-1", name="cancel-filing")
 def cancel_icp_filing(
     account: Account,
     icp: Annotated[str, typer.Argument(metavar="ICP", callback=identifier)],
@@ -215,53 +240,56 @@ def cancel_icp_filing(
 ) -> None:
     """The customer cancels an ICP filing."""
 
-    async def act(engine: AsyncEngine) -> Answer:
+    async def act(database: Database) -> Answer:
         from connectors.embedded.elsewhere import cancel_filing
 
-        await cancel_filing(engine, account, icp)
+        await cancel_filing(database, account, icp)
         return _handled(account, icp, "cancelled")
 
     _run(act, as_json=as_json)
 
 
-@app.command(name="unlink")
+@starter_command(app, Purpose.TRY, "platform unlink ali-100 r-1", name="unlink")
 def end_relationship(account: Account, relationship: Thing, as_json: AsJson = False) -> None:
     """A relationship to other accounts ends."""
 
-    async def act(engine: AsyncEngine) -> Answer:
+    async def act(database: Database) -> Answer:
         from connectors.embedded.elsewhere import unlink
 
-        await unlink(engine, account, relationship)
+        await unlink(database, account, relationship)
         return _handled(account, relationship, "unlinked")
 
     _run(act, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform release ali-100 i-1")
 def release(account: Account, resource: Thing, as_json: AsJson = False) -> None:
-    """The customer releases a resource, or unsubscribes from a subscription."""
+    """The customer releases a resource or ends a subscription."""
 
-    async def act(engine: AsyncEngine) -> Answer:
+    async def act(database: Database) -> Answer:
         from connectors.embedded.elsewhere import release_resource
 
-        await release_resource(engine, account, resource)
+        await release_resource(database, account, resource)
         return _handled(account, resource, "released")
 
     _run(act, as_json=as_json)
 
 
-@app.command(name="request")
+@starter_command(app, Purpose.TRY, "platform request ali-100 --kind sign-in", name="request")
 def use(
     account: Account,
     kind: Annotated[RequestKind, typer.Option("--kind", help="How the account is used.")],
     as_json: AsJson = False,
 ) -> None:
-    """Tries to use the account; exit 0 when that works, 1 when the platform refuses."""
+    """Tries to use the account.
 
-    async def act(engine: AsyncEngine) -> Answer:
+    Ends 0 when that works, 1 when the platform refuses.
+    """
+
+    async def act(database: Database) -> Answer:
         from connectors.embedded.usage import Scope, request
 
-        served = await request(engine, account, kind)
+        served = await request(database, account, kind)
         document: JsonValue = {
             "account_id": account,
             "kind": kind.value,
@@ -277,19 +305,22 @@ def use(
     _run(act, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform refund tw-100 partial")
 def refund(
     account: Account,
     answer: Annotated[RefundAnswer, typer.Argument(metavar="settled|partial|failed")],
     as_json: AsJson = False,
 ) -> None:
-    """What the payment provider answers about refunds from now on (else they settle in time)."""
+    """What the payment provider answers about refunds.
 
-    async def act(engine: AsyncEngine) -> Answer:
+    From now on; without it they settle in time.
+    """
+
+    async def act(database: Database) -> Answer:
         from connectors.embedded.refunds import play_answer
         from connectors.embedded.tables import RefundAnswer as Played
 
-        await play_answer(engine, account, Played(answer.value))
+        await play_answer(database, account, Played(answer.value))
         said = f"The payment provider answers {answer.value} about refunds of account {account}."
         look = f"A closure asks in its own time; now: {command('recheck', account)}"
         return Answer({"account_id": account, "answer": answer.value}, with_next(said, look))
@@ -297,7 +328,7 @@ def refund(
     _run(act, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, 'platform hold ali-100 --reason "court order 7"')
 def hold(
     account: Account,
     reason: Annotated[
@@ -305,14 +336,17 @@ def hold(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Puts the account, and all it owns, under legal hold: nothing of it may be destroyed."""
+    """Puts the account, and all it owns, under legal hold.
 
-    async def act(engine: AsyncEngine) -> Answer:
+    Nothing of it may be destroyed then.
+    """
+
+    async def act(database: Database) -> Answer:
         from connectors.embedded.holds import hold as put_on_hold
 
         if not 0 < len(reason.strip()) <= LONGEST_HOLD_REASON:
             raise BadInput(f"--reason must have 1 to {LONGEST_HOLD_REASON} characters")
-        await put_on_hold(engine, account, reason.strip())
+        await put_on_hold(database, account, reason.strip())
         said = f"Account {account} is under legal hold."
         lift = f"Lift it: {command('platform', 'unhold', account)}"
         return Answer({"account_id": account, "held": True}, with_next(said, lift))
@@ -320,14 +354,14 @@ def hold(
     _run(act, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform unhold ali-100")
 def unhold(account: Account, as_json: AsJson = False) -> None:
     """Lifts the account's legal hold."""
 
-    async def act(engine: AsyncEngine) -> Answer:
+    async def act(database: Database) -> Answer:
         from connectors.embedded.holds import unhold as lift
 
-        changed = await lift(engine, account)
+        changed = await lift(database, account)
         said = f"Account {account} is under no legal hold" + ("." if changed else "; nothing was changed.")
         again = f"A closure that waits for it looks again in time; now: {command('recheck', account)}"
         document: JsonValue = {"account_id": account, "held": False, "changed": changed}
@@ -336,7 +370,7 @@ def unhold(account: Account, as_json: AsJson = False) -> None:
     _run(act, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform move tw-101 --to tw-200")
 def move(
     account: Account,
     owner: Annotated[
@@ -344,26 +378,26 @@ def move(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Moves a subaccount to another owner, or (without --to) makes it an account of its own."""
+    """Moves a subaccount to another owner, or to none."""
 
-    async def act(engine: AsyncEngine) -> Answer:
+    async def act(database: Database) -> Answer:
         from connectors.embedded.ownership import move_account
 
-        await move_account(engine, account, owner)
+        await move_account(database, account, owner)
         said = f"Account {account} belongs to {owner}." if owner else f"Account {account} is on its own."
         return Answer({"account_id": account, "owner": owner}, said)
 
     _run(act, as_json=as_json)
 
 
-@app.command()
+@starter_command(app, Purpose.TRY, "platform outbox ali-100")
 def outbox(account: Account, as_json: AsJson = False) -> None:
-    """Shows the messages that were sent to the account's users, one-time codes among them."""
+    """Shows the messages to the users, one-time codes among them."""
 
-    async def act(engine: AsyncEngine) -> Answer:
+    async def act(database: Database) -> Answer:
         from connectors.embedded.exhibit import read_outbox
 
-        messages = await read_outbox(engine, account)
+        messages = await read_outbox(database, account)
         document: JsonValue = {"messages": [message.model_dump(mode="json") for message in messages]}
         return Answer(document, outbox_text(account, messages))
 

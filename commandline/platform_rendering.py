@@ -1,6 +1,5 @@
 """Accounts of the embedded platform for people: what is there, what was sent, what to do next."""
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,12 +8,12 @@ from rich.table import Table
 
 from closure.accounts import Access
 from commandline.countdown import spoken_time
-from commandline.next_step import STARTER
-from commandline.rendering import bullet_list, facts_table, money_text
+from commandline.layout import bullet_list, facts_table, money_text
+from commandline.next_step import command
 from commandline.terminal import plain
 
 if TYPE_CHECKING:
-    from connectors.embedded.exhibit import SentMessage, ShownAccount
+    from connectors.embedded.exhibit import SentMessage, ShownAccount, ShownDue
     from connectors.embedded.loading import LoadedAccount
 
 SHOWN_AT_MOST = 20
@@ -26,11 +25,6 @@ _ACCESS: Mapping[Access, str] = {
     Access.STOPPED: "stopped",
     Access.CLOSED: "closed for good",
 }
-
-
-def command(*words: str) -> str:
-    """A command of the starter as it would be typed."""
-    return f"{STARTER} {shlex.join(words)}"
 
 
 def with_next(said: str, *steps: str) -> RenderableType:
@@ -69,12 +63,15 @@ def outbox_text(account_id: str, messages: Sequence["SentMessage"]) -> Renderabl
     if not messages:
         return with_next(
             f"No message was sent to account {account_id}.",
-            f"Send a code: {command('challenge', account_id)} --as USER --method email_code",
+            "Send a code: "
+            + command("challenge", account_id, options=["--as", "USER", "--method", "email_code"]),
         )
     shown: list[RenderableType] = []
     for message in messages:
         head = f"{message.id}  {spoken_time(message.time)}  {message.channel.value}  "
         shown.append(plain(f"{head}{message.template} ({message.language})", style="bold"))
+        if message.subject:
+            shown.append(plain(f"Subject: {message.subject}"))
         shown.append(plain(message.body or "(blanked: the account is deleted)"))
     return Group(*shown)
 
@@ -92,7 +89,7 @@ def _table(title: str, columns: Iterable[str], rows: Sequence[Sequence[str]]) ->
     return table
 
 
-def _facts(account: "ShownAccount") -> Table:
+def _facts(account: "ShownAccount") -> RenderableType:
     rows: list[tuple[str, str]] = [
         ("account", f"{account.id}  ({account.provider}, {account.kind})"),
         ("access", _ACCESS[account.access]),
@@ -117,10 +114,16 @@ def _facts(account: "ShownAccount") -> Table:
         for name, members in (
             ("subaccounts", account.subaccounts),
             ("service roles", account.service_roles),
+            ("dues with billing", [_due_text(due, account.currency) for due in account.dues]),
         )
         if members
     ]
     return facts_table(rows)
+
+
+def _due_text(due: "ShownDue", currency: str) -> str:
+    what = due.kind.value if due.id is None else f"{due.kind.value}/{due.id}"
+    return f"{what} {money_text(due.amount, currency)}"
 
 
 _Section = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
@@ -225,7 +228,7 @@ def _next_steps(account: "ShownAccount") -> tuple[str, ...]:
                 f"See whether one is under way: {command('status', account.id)}",
             )
         case Access.CLOSED:
-            return (f"The evidence of its closure: {command('audit', account.id, '--verify')}",)
+            return (f"The evidence of its closure: {command('audit', account.id, options=['--verify'])}",)
         case _:
             return (f"See how its closure stands: {command('status', account.id)}",)
 

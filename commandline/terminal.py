@@ -4,11 +4,12 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from pydantic import JsonValue
 from rich.console import Console, RenderableType
@@ -16,9 +17,15 @@ from rich.text import Text
 
 from closure.errors import Refused
 from closure.visible_text import is_unseen, printable
+from commandline.advice import NOTHING_NAMED, Asked, advice_on
 from keys.payload_faults import payload_fault
+from program_exit import discard_output, leave, output_failed
+from temporal.faults import ConnectionFault, ServerUnreachable
 
 _NOT_ASCII = re.compile(r"[^\n -~]")
+
+
+PIPE_WIDTH: Final = 160
 
 
 class ExitCode(IntEnum):
@@ -61,10 +68,15 @@ class Answer:
 
 
 def console() -> Console:
-    """Standard output; wide and without colour or control characters when it is not a terminal."""
-    if sys.stdout.isatty():
+    """Standard output; wide and without colour or control characters when it is not a terminal.
+
+    `FORCE_COLOR` makes a pipe look like one, `COLUMNS` says how wide it is, `NO_COLOR` is heeded in both.
+    """
+    if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
         return Console()
-    return Console(width=160, color_system=None, force_terminal=False)
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() else PIPE_WIDTH
+    return Console(width=width, color_system=None, force_terminal=False)
 
 
 def one_line(text: str) -> str:
@@ -77,14 +89,19 @@ def plain(text: str, style: str = "") -> Text:
     return Text(printable(text), style=style)
 
 
-def execute(action: Callable[[], Awaitable[Answer]], *, as_json: bool) -> NoReturn:
-    """Runs one command to its end and leaves the process with the contract's exit code."""
+def execute(
+    action: Callable[[], Awaitable[Answer]], *, as_json: bool, asked: Asked = NOTHING_NAMED
+) -> NoReturn:
+    """Runs one command to its end and leaves the process with the contract's exit code.
+
+    What to do about a refusal is said for `asked`.
+    """
     try:
         answer = asyncio.run(_awaited(action))
     except (KeyboardInterrupt, asyncio.CancelledError):
         leave(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - a person gets one line, never a traceback
-        fail_with(error, as_json=as_json)
+        fail_with(error, as_json=as_json, asked=asked)
     if answer.verbatim is not None:
         verbatim = answer.verbatim
         _print(lambda: sys.stdout.buffer.write(verbatim.encode()))
@@ -100,31 +117,39 @@ async def _awaited(action: Callable[[], Awaitable[Answer]]) -> Answer:
     return await action()
 
 
-def fail_with(error: Exception, *, as_json: bool) -> NoReturn:
+def fail_with(error: Exception, *, as_json: bool, asked: Asked = NOTHING_NAMED) -> NoReturn:
     """Says in one line what went wrong and leaves with the exit code that belongs to it."""
     match error:
         case Refused():
             fail(
                 ExitCode.REFUSED,
                 error.type.value,
-                error.message,
+                _with_advice(error, asked),
                 as_json=as_json,
                 acknowledgements=error.acknowledgements,
+                facts=error.facts,
             )
         case BadInput():
             fail(ExitCode.BAD_INPUT, "BadInput", str(error), as_json=as_json, faults=error.faults)
-        case Unreachable():
+        case ConnectionFault():
+            fail(ExitCode.BAD_INPUT, "BadInput", str(error), as_json=as_json)
+        case Unreachable() | ServerUnreachable():
             fail(ExitCode.UNREACHABLE, "Unreachable", str(error), as_json=as_json)
         case _ if (fault := payload_fault(error)) is not None:
             reason = f"{fault}; check CLOSURE_PAYLOAD_KEYS_FILE and CLOSURE_ENCRYPTION"
             fail(ExitCode.BAD_INPUT, "BadInput", reason, as_json=as_json)
         case _ if _is_outage(error):
-            advice = "check TEMPORAL_API_KEY and TLS settings" if _is_denied(error) else "try again"
-            reason = f"the server or the database failed: {type(error).__name__}: {error}; {advice}"
+            reason = f"the server or the database failed: {type(error).__name__}: {error}"
+            reason = f"{reason}; {outage_advice(error)}"
             fail(ExitCode.UNREACHABLE, "Unreachable", reason, as_json=as_json)
         case _:
             reason = f"{type(error).__name__}: {error}; this is a defect, nothing you did"
             fail(ExitCode.INTERNAL, "InternalError", reason, as_json=as_json)
+
+
+def _with_advice(refused: Refused, asked: Asked) -> str:
+    advice = advice_on(refused, asked)
+    return refused.message if advice is None else f"{refused.message.rstrip('.')}; {advice}"
 
 
 def _is_outage(error: Exception) -> bool:
@@ -136,11 +161,13 @@ def _is_outage(error: Exception) -> bool:
     return isinstance(error, DBAPIError | RPCError | RPCTimeoutOrCancelledError | OSError | TimeoutError)
 
 
-def _is_denied(error: Exception) -> bool:
+def outage_advice(error: BaseException | None) -> str:
+    """What to do about a server that failed with this."""
     from temporalio.service import RPCError, RPCStatusCode
 
     denied = (RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED)
-    return isinstance(error, RPCError) and error.status in denied
+    is_denied = isinstance(error, RPCError) and error.status in denied
+    return "check TEMPORAL_API_KEY and TLS settings" if is_denied else "try again"
 
 
 def fail(
@@ -150,6 +177,7 @@ def fail(
     *,
     as_json: bool,
     acknowledgements: tuple[str, ...] = (),
+    facts: Mapping[str, JsonValue] = {},
     faults: tuple[str, ...] = (),
 ) -> NoReturn:
     """Prints one error, on stdout as JSON or on stderr, as one line and one for each detail, and leaves."""
@@ -157,16 +185,25 @@ def fail(
         error: dict[str, JsonValue] = {"type": type, "message": one_line(message)}
         if acknowledgements:
             error["acknowledgements"] = list(acknowledgements)
+        if facts:
+            error["facts"] = dict(facts)
         if faults:
             error["faults"] = [one_line(fault) for fault in faults]
         print_json({"error": error})
     else:
         label = type if code is ExitCode.REFUSED else "error"
         lines = [f"{label}: {one_line(message)}"]
-        lines += [f'  --acknowledge "{one_line(text)}"' for text in acknowledgements]
+        lines += [_consent(text, facts) for text in acknowledgements]
         lines += [f"  {one_line(fault)}" for fault in faults]
         _print(lambda: sys.stderr.write("\n".join(lines) + "\n"))
     leave(code)
+
+
+def _consent(text: str, facts: Mapping[str, JsonValue]) -> str:
+    """How a text is agreed to or acknowledged, as it would be typed."""
+    if text == facts.get("agreement"):
+        return f"  --agree  ({one_line(text)})"
+    return f"  --acknowledge {shlex.quote(one_line(text))}"
 
 
 def print_json(document: JsonValue) -> None:
@@ -182,19 +219,8 @@ def _escaped_if_unseen(found: re.Match[str]) -> str:
 def _print(write: Callable[[], object]) -> None:
     try:
         write()
+        sys.stdout.flush()
     except BrokenPipeError:
-        _discard_output()
-
-
-def leave(code: int) -> NoReturn:
-    """Ends the process at once: the SDK's runtime can abort a normal interpreter exit (sdk-python #300)."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:  # the reader has seen enough: `starter.py list | head -1`
-            _discard_output()
-    os._exit(code)
-
-
-def _discard_output() -> None:
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
+        discard_output()
+    except OSError as error:
+        output_failed(error)

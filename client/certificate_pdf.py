@@ -1,6 +1,6 @@
 """The certificate as a PDF that a customer can keep: readable; what counts is the signed JSON attached to it.
 
-The standard fonts of PDF have Latin-1 only: other characters are shown as ``\\uXXXX``, as JSON spells them.
+A character that no font has is shown as its code point, such as ``[U+1F389]``.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,9 +11,11 @@ from fpdf import FPDF
 from fpdf.enums import VAlign, XPos, YPos
 from fpdf.fonts import FontFace
 
-from closure.certificate import CertifiedStore, SignedCertificate, StoreState
+from client.certificate_fonts import FAMILY, add_fonts
+from closure.certificate import CertifiedStore, SignedCertificate, StoresSum, StoreState
 from closure.lifecycle import Mode, Outcome
 from closure.visible_text import printable
+from keys.verify import COMMAND
 
 ATTACHMENT: Final = "certificate.json"
 
@@ -45,13 +47,15 @@ closure id, slash and store id; the store's own id, which may name somebody, is 
 """
 _HOW_TO_VERIFY = f"""
 The attachment {ATTACHMENT} of this file is the certificate; these pages only show what it says. Save it as
-it is, get the public key from its issuer (not from here) and run: python -m keys.verify {ATTACHMENT}
---public-key FILE.pem (the file keys/verify.py and the Python package cryptography are all it needs). Any
-other program can do the same: the signature is Ed25519 over the attachment's JSON without its member
-"signature", in the spelling of RFC 8785.
+it is, get the public key from its issuer (not from here) and run: {COMMAND.format(certificate=ATTACHMENT)}
+(the file keys/verify.py and the Python package cryptography are all it needs). Any other program can do the
+same: the signature is Ed25519 over the attachment's JSON without its member "signature", in the spelling of
+RFC 8785 with whole numbers in full and keys sorted by code point.
 """
 _MODES = {Mode.DELETE: "delete the account and its data", Mode.KEEP_DATA: "keep the data"}
-_LABEL_WIDTH = 46
+_LABEL_WIDTH = 42
+_LINE = 4.0
+"""Millimetres."""
 _GREY = 110
 _HEADING = FontFace(emphasis="BOLD", fill_color=(236, 239, 243))
 
@@ -59,7 +63,7 @@ _HEADING = FontFace(emphasis="BOLD", fill_color=(236, 239, 243))
 def certificate_pdf(certificate: SignedCertificate, issued: str) -> bytes:
     """A4 pages; `issued` is the certificate's file to the byte. Equal certificates give equal PDFs."""
     title = _TITLES[certificate.outcome]
-    pdf = _Page(certificate.certificate_id)
+    pdf = _Page(certificate)
     pdf.set_creation_date(certificate.issued_at)
     pdf.set_title(title)
     pdf.embed_file(
@@ -78,7 +82,16 @@ def certificate_pdf(certificate: SignedCertificate, issued: str) -> bytes:
     pdf.facts("Given up", _given_up(certificate))
     if certificate.owed:
         rows = [(each.check, f"{each.amount or ''} {each.currency or ''}") for each in certificate.owed]
-        pdf.listing("Owed at the final check", ("found by", "amount"), rows, (3, 2))
+        restored = certificate.outcome is Outcome.RESTORED
+        pdf.listing(
+            "Owed at the final check" if restored else "Stays due, handed over to billing",
+            ("found by" if restored else "kind", "amount"),
+            rows,
+            (3, 2),
+        )
+    if certificate.left_behind:
+        rows = [(each.kind.value, str(each.number)) for each in certificate.left_behind]
+        pdf.listing("Left behind", ("kind", "how many"), rows, (3, 2))
     if certificate.subaccounts:
         subaccounts = [
             (each.account_id, each.closure_id, each.certificate_id) for each in certificate.subaccounts
@@ -92,79 +105,85 @@ def certificate_pdf(certificate: SignedCertificate, issued: str) -> bytes:
 class _Page(FPDF):
     """A4 in portrait with a foot on every page."""
 
-    def __init__(self, certificate_id: str) -> None:
+    def __init__(self, certificate: SignedCertificate) -> None:
         super().__init__(orientation="portrait", unit="mm", format="A4")
-        self._certificate_id = certificate_id
-        self.set_margins(20, 18, 20)
-        self.set_auto_page_break(True, margin=20)
+        self._certificate_id = certificate.certificate_id
+        self._shown = add_fonts(self, certificate.model_dump_json())
+        self.set_margins(18, 13, 18)
+        self.set_auto_page_break(True, margin=13)
         self.set_creator("account-closure")
         # Else the text "{nb}" would be shown as the number of pages.
         self.alias_nb_pages("")
 
     def footer(self) -> None:
-        self.set_y(-14)
-        self.set_font("Helvetica", size=7)
+        self.set_y(-11)
+        self.set_font(FAMILY, size=6.5)
         self.set_text_color(_GREY)
         self.cell(0, 5, f"Certificate {self._certificate_id}")
         self.cell(0, 5, f"{self.page_no()}", align="R")
         self.set_text_color(0)
 
     def headline(self, title: str, meaning: str) -> None:
-        self.set_font("Helvetica", style="B", size=18)
-        self._paragraph(title, 9)
-        self.ln(1)
-        self.set_font("Helvetica", size=10)
-        self._paragraph(meaning, 5)
+        self.set_font(FAMILY, style="B", size=16)
+        self._paragraph(title, 8)
+        self.set_font(FAMILY, size=8.5)
+        self._paragraph(meaning, 4.2)
 
     def heading(self, text: str) -> None:
-        self.ln(4)
-        if self.will_page_break(18):
+        self.ln(2)
+        if self.will_page_break(14):
             self.add_page()
-        self.set_font("Helvetica", style="B", size=11)
-        self._paragraph(text, 6)
-        self.set_font("Helvetica", size=9)
+        self.set_font(FAMILY, style="B", size=9.5)
+        self._paragraph(text, 5)
+        self.set_font(FAMILY, size=8)
 
     def facts(self, heading: str, rows: Iterable[tuple[str, str]]) -> None:
         """Labels and values in two columns."""
         self.heading(heading)
         for label, value in rows:
-            if self.will_page_break(5):
+            if self.will_page_break(_LINE):
                 self.add_page()
             self.set_text_color(_GREY)
-            self.cell(_LABEL_WIDTH, 5, _text(label))
+            self.cell(_LABEL_WIDTH, _LINE, label)
             self.set_text_color(0)
-            self._paragraph(value or "-", 5)
+            self._paragraph(value or "-", _LINE)
 
     def listing(
         self, heading: str, columns: Sequence[str], rows: Iterable[Sequence[str]], widths: tuple[int, ...]
     ) -> None:
         """A table that goes on over pages, its head on each."""
         self.heading(heading)
-        self.set_font("Helvetica", size=8)
+        self.set_font(FAMILY, size=7.5)
         with self.table(
             col_widths=widths,
             headings_style=_HEADING,
             text_align="LEFT",
             v_align=VAlign.T,
-            line_height=4.5,
+            line_height=_LINE,
             borders_layout="HORIZONTAL_LINES",
-            padding=(0.6, 1),
+            padding=(0.3, 1),
         ) as table:
             for row in (columns, *rows):
-                table.row([_text(value) or "-" for value in row])
+                table.row([self._text(value) or "-" for value in row])
 
     def note(self, heading: str, text: str) -> None:
         self.heading(heading)
-        self._paragraph(text, 4.5)
+        self._paragraph(text, _LINE)
 
     def remark(self, text: str) -> None:
         """Small print below a table."""
-        self.set_font("Helvetica", size=8)
-        self.ln(1)
-        self._paragraph(text, 4)
+        self.set_font(FAMILY, size=7)
+        self._paragraph(text, 3.5)
 
     def _paragraph(self, text: str, height: float) -> None:
-        self.multi_cell(0, height, _text(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.multi_cell(0, height, self._text(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+    def _text(self, text: str) -> str:
+        """On one line, without control characters; what no font has as its code point."""
+        return "".join(
+            character if character.isascii() or ord(character) in self._shown else f"[U+{ord(character):04X}]"
+            for character in printable(" ".join(text.split()))
+        )
 
 
 def _closure(certificate: SignedCertificate) -> list[tuple[str, str]]:
@@ -199,8 +218,11 @@ def _times(certificate: SignedCertificate) -> list[tuple[str, str]]:
 def _stores(pdf: _Page, certificate: SignedCertificate) -> None:
     if certificate.outcome is not Outcome.DELETED:
         return
-    if not certificate.stores:
+    if certificate.stores_sum is not None:
+        pdf.note("Data stores", _sum_text(certificate.stores_sum))
+    elif not certificate.stores:
         pdf.note("Data stores", "The account had none.")
+    if not certificate.stores:
         return
     rows = [
         (store.store, store.reference, f"{store.objects:,}", store.state.value, _kept(store))
@@ -211,10 +233,19 @@ def _stores(pdf: _Page, certificate: SignedCertificate) -> None:
     pdf.remark(_ABOUT_STORES)
 
 
+def _sum_text(many: StoresSum) -> str:
+    erased, retained = sum(many.erased.values()), sum(many.retained.values())
+    return (
+        f"{erased:,} with {many.objects:,} objects were deleted, {retained:,} are retained. "
+        f"Their list is kept with the closure; its SHA-256 is {many.list_hash}."
+    )
+
+
 def _kept(store: CertifiedStore) -> str:
-    if store.state is not StoreState.RETAINED or store.until is None:
+    if store.state is not StoreState.RETAINED:
         return ""
-    return f"{store.ground}, until {store.until.astimezone(UTC):%Y-%m-%d}"
+    until = "further notice" if store.until is None else f"{store.until.astimezone(UTC):%Y-%m-%d}"
+    return f"{store.ground}, until {until}"
 
 
 def _retained(pdf: _Page, certificate: SignedCertificate) -> None:
@@ -246,6 +277,7 @@ def _given_up(certificate: SignedCertificate) -> list[tuple[str, str]]:
             ("Promotional value forfeited", money.forfeited_promo),
             ("Debt voided", money.voided_debt),
             ("Refunded", money.refunded),
+            ("Paid otherwise", money.paid_otherwise),
         )
     ]
     return rows
@@ -263,16 +295,3 @@ def _evidence(certificate: SignedCertificate) -> list[tuple[str, str]]:
 
 def _moment(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _text(text: str) -> str:
-    """As the standard fonts can show it, on one line: no control characters, nothing beyond Latin-1."""
-    shown = printable(" ".join(text.split()))
-    return "".join(
-        character if character.encode("latin-1", "ignore") else _escaped(character) for character in shown
-    )
-
-
-def _escaped(character: str) -> str:
-    units = character.encode("utf-16-be")
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
