@@ -1,0 +1,1 @@
+"""The HTTP API, for a provider's own console in any language."""

@@ -1,0 +1,1 @@
+"""What the provider's systems tell on their own, from machine to machine."""

@@ -1,0 +1,1 @@
+"""What support and operators see of all closures, and what operators may do."""
