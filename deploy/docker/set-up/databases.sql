@@ -7,6 +7,10 @@ SELECT format('CREATE ROLE %I', role)
 FROM (VALUES ('temporal'), ('closures')) AS wanted (role)
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
 
+-- Whoever serves customers is made a member of this role: it reads the record and writes acts, nothing else.
+SELECT 'CREATE ROLE closure_client NOLOGIN'
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'closure_client') \gexec
+
 ALTER ROLE temporal LOGIN PASSWORD :'temporal_password';
 ALTER ROLE closures LOGIN PASSWORD :'closures_password';
 

@@ -1,1 +1,0 @@
-"""Running the system: the local Temporal server, `make up` and `make down`, fast-forward, dashboards."""
