@@ -1,0 +1,1 @@
+"""Closures beside a bare workflow that does nothing: `python -m benchmarks.floor`."""
