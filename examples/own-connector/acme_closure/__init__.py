@@ -1,0 +1,1 @@
+"""Acme's own account platform, for account closure."""
