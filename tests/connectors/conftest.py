@@ -1,11 +1,12 @@
 """Each test gets an empty embedded platform of its own, on SQLite and on PostgreSQL."""
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from connectors.embedded import EmbeddedPlatform
-from tests.databases import (
-    engine,
+from connectors.embedded import embedded_platform
+from connectors.ports import Platform
+from database import Database
+from tests.harness.databases import (
+    database,
     postgresql_cluster,
     postgresql_template,
     prepared_database_url,
@@ -13,7 +14,7 @@ from tests.databases import (
 )
 
 __all__ = [
-    "engine",
+    "database",
     "postgresql_cluster",
     "postgresql_template",
     "prepared_database_url",
@@ -22,5 +23,5 @@ __all__ = [
 
 
 @pytest.fixture
-def platform(engine: AsyncEngine) -> EmbeddedPlatform:
-    return EmbeddedPlatform.connect(engine)
+def platform(database: Database) -> Platform:
+    return embedded_platform(database)

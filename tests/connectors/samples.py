@@ -4,17 +4,16 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table, func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, Table, func, select
 
 from closure.accounts import Access
-from connectors.embedded import EmbeddedPlatform, tables
+from connectors.embedded import tables
 from connectors.embedded.account_file import parse_account_file
 from connectors.embedded.exhibit import ShownAccount, show_account
 from connectors.embedded.ledger import sum_of_postings
 from connectors.embedded.loading import LoadResult, load_accounts
-from connectors.ports import StoppedAccounts
-from database import reading
+from connectors.ports import Platform, StoppedAccounts
+from database import Database
 
 Json = dict[str, Any]
 
@@ -37,42 +36,42 @@ def account(account_id: str = "a-1", **changes: object) -> Json:
     }
 
 
-async def load(engine: AsyncEngine, *accounts: Json) -> dict[str, LoadResult]:
+async def load(database: Database, *accounts: Json) -> dict[str, LoadResult]:
     """Loads a file of these accounts; what became of each."""
     file = parse_account_file(json.dumps({"accounts": accounts}), FILE)
-    return {each.account_id: each.result for each in await load_accounts(engine, file, FILE)}
+    return {each.account_id: each.result for each in await load_accounts(database, file, FILE)}
 
 
-async def show(engine: AsyncEngine, account_id: str = "a-1") -> ShownAccount:
-    return await show_account(engine, account_id)
+async def show(database: Database, account_id: str = "a-1") -> ShownAccount:
+    return await show_account(database, account_id)
 
 
-async def count(engine: AsyncEngine, table: Table) -> int:
-    async with reading(engine) as connection:
-        return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
+async def count(database: Database, table: Table) -> int:
+    query = select(func.count()).select_from(table)
+    return int(await database.read(lambda connection: connection.execute(query).scalar_one()))
 
 
-async def everything(engine: AsyncEngine) -> dict[str, list[Json]]:
+async def everything(database: Database) -> dict[str, list[Json]]:
     """All rows of all tables."""
-    async with reading(engine) as connection:
+
+    def work(connection: Connection) -> dict[str, list[Json]]:
         return {
             table.name: [
                 dict(row)
-                for row in (
-                    await connection.execute(select(table).order_by(*table.primary_key.columns))
-                ).mappings()
+                for row in connection.execute(select(table).order_by(*table.primary_key.columns)).mappings()
             ]
             for table in tables.metadata.sorted_tables
         }
 
+    return await database.read(work)
 
-async def ledger_sum(engine: AsyncEngine) -> int:
-    async with reading(engine) as connection:
-        return await sum_of_postings(connection)
+
+async def ledger_sum(database: Database) -> int:
+    return await database.read(sum_of_postings)
 
 
 async def stop(
-    platform: EmbeddedPlatform,
+    platform: Platform,
     account_id: str = "a-1",
     *,
     access: Access = Access.CLOSURE_STATUS_ONLY,
@@ -82,7 +81,7 @@ async def stop(
     return await platform.access.stop(account_id, access=access, key=key or f"{account_id}/stop", time=time)
 
 
-async def bring_to(platform: EmbeddedPlatform, access: Access, account_id: str = "a-1") -> None:
+async def bring_to(platform: Platform, access: Access, account_id: str = "a-1") -> None:
     """Stops or closes the account as a closure does."""
     if access in (Access.CLOSURE_STATUS_ONLY, Access.CLOSED):
         await stop(platform, account_id)

@@ -307,6 +307,20 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     ]
 
 
+def test_a_user_has_a_language_that_messages_can_be_in() -> None:
+    users = [
+        f"{{id: u-{tag}, role: r, language: {tag}}}" for tag in ("en", "EN-gb", "zh", "zh-CN", "fr", "zhx")
+    ]
+    text = f"accounts: [{HEAD}, users: [{', '.join(users)}]}}]"
+    with pytest.raises(AccountFileFault) as refused:
+        parse_account_file(text, "f.yaml", lambda: {"zh", "de"})
+    assert refused.value.lines == tuple(
+        f"f.yaml: accounts.0.users.{position}.language: no policy has messages in {tag!r}; there are: de, zh"
+        for position, tag in ((4, "fr"), (5, "zhx"))
+    )
+    assert parse_account_file(text, "f.yaml").accounts, "whoever names none takes any"
+
+
 def test_a_giant_value_is_not_quoted_whole() -> None:
     (line,) = faults_of(f'accounts: [{HEAD}, balance: {{cash: "{"9" * 100_000}"}}}}]')
     assert len(line) < 1_000

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from closure.accounts import Access
 from closure.errors import RefusalType, Refused
-from connectors.embedded import EmbeddedPlatform, tables
+from connectors.embedded import tables
 from connectors.embedded.ownership import move_account
 from connectors.embedded.passwords import matches
-from database import reading, transaction
+from connectors.ports import Platform
+from database import Database
 from tests.connectors.samples import NOON, account, everything, load, stop
 
 LATER = NOON + timedelta(days=1)
@@ -29,64 +29,62 @@ async def refusal(awaitable: Awaitable[object]) -> RefusalType:
     return refused.value.type
 
 
-async def plant(engine: AsyncEngine, tree: Tree = TREE, **changes: object) -> None:
-    await load(engine, *(account(each, subaccounts=[*owned], **changes) for each, owned in tree.items()))
+async def plant(database: Database, tree: Tree = TREE, **changes: object) -> None:
+    await load(database, *(account(each, subaccounts=[*owned], **changes) for each, owned in tree.items()))
 
 
-async def access_of(engine: AsyncEngine) -> dict[str, Access]:
+async def access_of(database: Database) -> dict[str, Access]:
     row = tables.accounts.c
-    async with reading(engine) as connection:
-        return dict((await connection.execute(select(row.id, row.access))).all())
+    query = select(row.id, row.access)
+    return dict(await database.read(lambda connection: connection.execute(query).all()))
 
 
-async def parents(engine: AsyncEngine) -> dict[str, str | None]:
+async def parents(database: Database) -> dict[str, str | None]:
     row = tables.accounts.c
-    async with reading(engine) as connection:
-        return dict((await connection.execute(select(row.id, row.parent_id))).all())
+    query = select(row.id, row.parent_id)
+    return dict(await database.read(lambda connection: connection.execute(query).all()))
 
 
-async def working_keys(engine: AsyncEngine) -> set[tuple[str, str]]:
+async def working_keys(database: Database) -> set[tuple[str, str]]:
     row = tables.api_keys.c
-    async with reading(engine) as connection:
-        found = await connection.execute(select(row.account_id, row.id).where(row.enabled.is_(True)))
-        return {(owner, name) for owner, name in found}
+    query = select(row.account_id, row.id).where(row.enabled.is_(True))
+    found = await database.read(lambda connection: connection.execute(query).all())
+    return {(owner, name) for owner, name in found}
 
 
-async def disable(engine: AsyncEngine, account_id: str, key: str) -> None:
+async def disable(database: Database, account_id: str, key: str) -> None:
     row = tables.api_keys.c
-    async with transaction(engine) as connection:
-        await connection.execute(
-            update(tables.api_keys).where(row.account_id == account_id, row.id == key).values(enabled=False)
-        )
+    disabling = update(tables.api_keys).where(row.account_id == account_id, row.id == key)
+    await database.write(lambda connection: connection.execute(disabling.values(enabled=False)))
 
 
 # What an account owns.
 
 
 async def test_subaccounts_are_listed_level_by_level_in_one_order_on_every_database(
-    engine: AsyncEngine, platform: EmbeddedPlatform
+    database: Database, platform: Platform
 ) -> None:
-    await plant(engine)
+    await plant(database)
     assert await platform.directory.subaccounts("a-1") == ("B", "c", "D", "e", "f")
     assert await platform.directory.subaccounts("B") == ("D", "e", "f")
     assert await platform.directory.subaccounts("c") == ()
 
 
 async def test_what_is_closed_for_good_is_no_subaccount_any_more(
-    engine: AsyncEngine, platform: EmbeddedPlatform
+    database: Database, platform: Platform
 ) -> None:
-    await plant(engine)
+    await plant(database)
     await platform.access.close("c", key="close", time=NOON)
     assert await platform.directory.subaccounts("a-1") == ("B", "D", "e", "f")
 
 
 @pytest.mark.parametrize("names", [["b", "A", "a", "B", "-", "_", "é", "z"]])
 async def test_lists_do_not_depend_on_the_databases_order_of_text(
-    engine: AsyncEngine, platform: EmbeddedPlatform, names: list[str]
+    database: Database, platform: Platform, names: list[str]
 ) -> None:
     things = [{"id": name} for name in names]
     await load(
-        engine,
+        database,
         account(
             bills=[{**thing, "amount": "1.00", "status": "unpaid"} for thing in things],
             credit_notes=[{**thing, "amount": "1.00", "status": "open"} for thing in things],
@@ -122,42 +120,40 @@ async def test_lists_do_not_depend_on_the_databases_order_of_text(
 
 
 async def test_an_account_moves_with_all_it_owns_to_another_owner_or_to_none(
-    engine: AsyncEngine, platform: EmbeddedPlatform
+    database: Database, platform: Platform
 ) -> None:
-    await plant(engine)
-    await move_account(engine, "D", "other")
+    await plant(database)
+    await move_account(database, "D", "other")
     assert await platform.directory.subaccounts("other") == ("D", "f")
     assert await platform.directory.subaccounts("a-1") == ("B", "c", "e")
-    await move_account(engine, "D", None)
+    await move_account(database, "D", None)
     assert await platform.directory.subaccounts("other") == ()
-    await move_account(engine, "D", None)
-    await move_account(engine, "c", "a-1")
-    assert (await parents(engine))["c"] == "a-1"
+    await move_account(database, "D", None)
+    await move_account(database, "c", "a-1")
+    assert (await parents(database))["c"] == "a-1"
 
 
 @pytest.mark.parametrize("owner", ["a-1", "B", "D", "f"])
-async def test_no_account_owns_itself_not_even_through_others(engine: AsyncEngine, owner: str) -> None:
-    await plant(engine)
-    before = await everything(engine)
-    assert await refusal(move_account(engine, "a-1", owner)) is RefusalType.THING_NOT_ALLOWED
-    assert await everything(engine) == before
+async def test_no_account_owns_itself_not_even_through_others(database: Database, owner: str) -> None:
+    await plant(database)
+    before = await everything(database)
+    assert await refusal(move_account(database, "a-1", owner)) is RefusalType.THING_NOT_ALLOWED
+    assert await everything(database) == before
 
 
 @pytest.mark.parametrize("difference", [{"provider": "other"}, {"currency": "EUR"}])
 async def test_an_account_moves_within_one_provider_and_currency(
-    engine: AsyncEngine, difference: dict[str, str]
+    database: Database, difference: dict[str, str]
 ) -> None:
-    await load(engine, account("a-1"), account("b", **difference))
-    assert await refusal(move_account(engine, "b", "a-1")) is RefusalType.THING_NOT_ALLOWED
-    assert (await parents(engine))["b"] is None
+    await load(database, account("a-1"), account("b", **difference))
+    assert await refusal(move_account(database, "b", "a-1")) is RefusalType.THING_NOT_ALLOWED
+    assert (await parents(database))["b"] is None
 
 
 @pytest.mark.parametrize(("account_id", "owner"), [("nobody", None), ("c", "nobody"), ("nobody", "a-1")])
-async def test_who_is_not_there_does_not_move(
-    engine: AsyncEngine, account_id: str, owner: str | None
-) -> None:
-    await plant(engine)
-    assert await refusal(move_account(engine, account_id, owner)) is RefusalType.ACCOUNT_NOT_FOUND
+async def test_who_is_not_there_does_not_move(database: Database, account_id: str, owner: str | None) -> None:
+    await plant(database)
+    assert await refusal(move_account(database, account_id, owner)) is RefusalType.ACCOUNT_NOT_FOUND
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -165,27 +161,25 @@ async def test_who_is_not_there_does_not_move(
     ("stopped", "moved", "owner"), [("c", "c", "other"), ("B", "D", "other"), ("other", "c", "other")]
 )
 async def test_nothing_moves_in_or_out_where_something_is_stopped_or_closed(
-    engine: AsyncEngine, platform: EmbeddedPlatform, stopped: str, moved: str, owner: str, closed: bool
+    database: Database, platform: Platform, stopped: str, moved: str, owner: str, closed: bool
 ) -> None:
-    await plant(engine)
+    await plant(database)
     await stop(platform, stopped)
     if closed:
         await platform.access.close(stopped, key="close", time=NOON)
-    before = await everything(engine)
-    assert await refusal(move_account(engine, moved, owner)) is RefusalType.THING_NOT_ALLOWED
-    assert await everything(engine) == before
+    before = await everything(database)
+    assert await refusal(move_account(database, moved, owner)) is RefusalType.THING_NOT_ALLOWED
+    assert await everything(database) == before
 
 
-async def test_moves_at_the_same_time_never_make_a_circle(
-    engine: AsyncEngine, platform: EmbeddedPlatform
-) -> None:
+async def test_moves_at_the_same_time_never_make_a_circle(database: Database, platform: Platform) -> None:
     """Each is allowed without the other: a's child gets b, and b's child gets a."""
     for number in range(10):
         a, b = f"a{number}", f"b{number}"
-        await plant(engine, {a: [f"{a}-child"], f"{a}-child": [], b: [f"{b}-child"], f"{b}-child": []})
+        await plant(database, {a: [f"{a}-child"], f"{a}-child": [], b: [f"{b}-child"], f"{b}-child": []})
         results = await asyncio.gather(
-            move_account(engine, b, f"{a}-child"),
-            move_account(engine, a, f"{b}-child"),
+            move_account(database, b, f"{a}-child"),
+            move_account(database, a, f"{b}-child"),
             return_exceptions=True,
         )
         assert sorted(type(each).__name__ for each in results) == ["NoneType", "Refused"]
@@ -197,99 +191,95 @@ async def test_moves_at_the_same_time_never_make_a_circle(
 
 
 async def test_t4_a_stop_is_over_the_whole_tree_and_nothing_else(
-    engine: AsyncEngine, platform: EmbeddedPlatform
+    database: Database, platform: Platform
 ) -> None:
-    await plant(engine, api_keys=[{"id": "k-1"}])
+    await plant(database, api_keys=[{"id": "k-1"}])
     stopped = await stop(platform, access=Access.STOPPED)
     assert (stopped.at, stopped.subaccounts) == (NOON, ("B", "D", "c", "e", "f"))
-    assert await access_of(engine) == {
+    assert await access_of(database) == {
         **dict.fromkeys(TREE, Access.STOPPED),
         "other": Access.OPEN,
     }
-    assert await working_keys(engine) == {("other", "k-1")}
-    assert {row["account_id"] for row in (await everything(engine))["platform_sessions"]} == {"other"}
+    assert await working_keys(database) == {("other", "k-1")}
+    assert {row["account_id"] for row in (await everything(database))["platform_sessions"]} == {"other"}
     again = await stop(platform, access=Access.STOPPED, time=LATER)
     assert again == stopped, "a retry says what the first call stopped"
 
 
-async def test_a23_giving_back_is_over_the_whole_tree_too(
-    engine: AsyncEngine, platform: EmbeddedPlatform
-) -> None:
-    await plant(engine, api_keys=[{"id": "k-1"}])
+async def test_a23_giving_back_is_over_the_whole_tree_too(database: Database, platform: Platform) -> None:
+    await plant(database, api_keys=[{"id": "k-1"}])
     await stop(platform)
     await platform.access.reopen("a-1", key="reopen", time=LATER)
-    assert set((await access_of(engine)).values()) == {Access.OPEN}
-    assert await working_keys(engine) == {(each, "k-1") for each in TREE}
-    rows = (await everything(engine))["platform_accounts"]
+    assert set((await access_of(database)).values()) == {Access.OPEN}
+    assert await working_keys(database) == {(each, "k-1") for each in TREE}
+    rows = (await everything(database))["platform_accounts"]
     assert {(row["stopped_at"], row["stopped_by"]) for row in rows} == {(None, None)}
 
 
 async def test_a23_only_keys_that_worked_before_the_stop_work_again(
-    engine: AsyncEngine, platform: EmbeddedPlatform
+    database: Database, platform: Platform
 ) -> None:
-    await plant(engine, api_keys=[{"id": "k-1"}, {"id": "k-2"}])
-    await disable(engine, "a-1", "k-1")
-    await disable(engine, "f", "k-2")
-    before = await working_keys(engine)
+    await plant(database, api_keys=[{"id": "k-1"}, {"id": "k-2"}])
+    await disable(database, "a-1", "k-1")
+    await disable(database, "f", "k-2")
+    before = await working_keys(database)
     for number in range(2):
         await stop(platform, key=f"stop-{number}")
-        assert await working_keys(engine) == {("other", "k-1"), ("other", "k-2")}
+        assert await working_keys(database) == {("other", "k-1"), ("other", "k-2")}
         await platform.access.reopen("a-1", key=f"reopen-{number}", time=LATER)
-        assert await working_keys(engine) == before
+        assert await working_keys(database) == before
 
 
 async def test_what_another_closure_stopped_before_stays_as_it_is(
-    engine: AsyncEngine, platform: EmbeddedPlatform
+    database: Database, platform: Platform
 ) -> None:
-    await plant(engine, api_keys=[{"id": "k-1"}])
+    await plant(database, api_keys=[{"id": "k-1"}])
     await stop(platform, "B", access=Access.CLOSURE_STATUS_ONLY)
     stopped = await stop(platform, "a-1", access=Access.STOPPED, time=LATER)
     assert (stopped.at, stopped.subaccounts) == (LATER, ("c",))
-    assert (await access_of(engine))["f"] is Access.CLOSURE_STATUS_ONLY
+    assert (await access_of(database))["f"] is Access.CLOSURE_STATUS_ONLY
     await platform.access.reopen("a-1", key="reopen a-1", time=LATER)
-    assert {name for name, access in (await access_of(engine)).items() if access is Access.OPEN} == {
+    assert {name for name, access in (await access_of(database)).items() if access is Access.OPEN} == {
         "a-1", "c", "other",
     }  # fmt: skip
-    assert await working_keys(engine) == {("a-1", "k-1"), ("c", "k-1"), ("other", "k-1")}
+    assert await working_keys(database) == {("a-1", "k-1"), ("c", "k-1"), ("other", "k-1")}
     await platform.access.reopen("B", key="reopen B", time=LATER)
-    assert set((await access_of(engine)).values()) == {Access.OPEN}
+    assert set((await access_of(database)).values()) == {Access.OPEN}
 
 
 async def test_a_stop_of_what_its_owners_stop_has_stopped_changes_nothing(
-    engine: AsyncEngine, platform: EmbeddedPlatform
+    database: Database, platform: Platform
 ) -> None:
-    await plant(engine, api_keys=[{"id": "k-1"}])
+    await plant(database, api_keys=[{"id": "k-1"}])
     await stop(platform, "a-1", access=Access.STOPPED)
     stopped = await stop(platform, "B", access=Access.CLOSURE_STATUS_ONLY, time=LATER)
     assert (stopped.at, stopped.subaccounts) == (NOON, ())
     await platform.access.reopen("B", key="reopen B", time=LATER)
-    assert (await access_of(engine))["B"] is Access.STOPPED, "its owner's closure decides"
+    assert (await access_of(database))["B"] is Access.STOPPED, "its owner's closure decides"
     await platform.access.reopen("a-1", key="reopen a-1", time=LATER)
-    assert set((await access_of(engine)).values()) == {Access.OPEN}
+    assert set((await access_of(database)).values()) == {Access.OPEN}
 
 
-async def test_a_closed_subaccount_stays_closed(engine: AsyncEngine, platform: EmbeddedPlatform) -> None:
-    await plant(engine)
+async def test_a_closed_subaccount_stays_closed(database: Database, platform: Platform) -> None:
+    await plant(database)
     await stop(platform)
     await platform.access.close("c", key="close c", time=NOON)
     await platform.access.reopen("a-1", key="reopen", time=LATER)
-    assert (await access_of(engine))["c"] is Access.CLOSED
+    assert (await access_of(database))["c"] is Access.CLOSED
 
 
-async def test_twenty_at_once_never_leave_half_a_tree(
-    engine: AsyncEngine, platform: EmbeddedPlatform
-) -> None:
+async def test_twenty_at_once_never_leave_half_a_tree(database: Database, platform: Platform) -> None:
     """Moves in, out and about race with the stop: who is in the tree in the end was stopped with it."""
     outside = [f"out-{number}" for number in range(6)]
     inside = [f"in-{number}" for number in range(6)]
     tree: dict[str, list[str]] = {"a-1": ["B", *inside], "B": ["D"], "D": [], "other": outside}
     tree |= {each: [] for each in (*inside, *outside)}
-    await plant(engine, tree, api_keys=[{"id": "k-1"}])
+    await plant(database, tree, api_keys=[{"id": "k-1"}])
     moves = [
-        *(move_account(engine, each, ["a-1", "B", "D"][number % 3]) for number, each in enumerate(outside)),
-        *(move_account(engine, each, ["other", None][number % 2]) for number, each in enumerate(inside)),
-        *(move_account(engine, "D", owner) for owner in ("other", "a-1", "out-0")),
-        *(move_account(engine, "B", owner) for owner in ("in-0", None, "in-1", "a-1")),
+        *(move_account(database, each, ["a-1", "B", "D"][number % 3]) for number, each in enumerate(outside)),
+        *(move_account(database, each, ["other", None][number % 2]) for number, each in enumerate(inside)),
+        *(move_account(database, "D", owner) for owner in ("other", "a-1", "out-0")),
+        *(move_account(database, "B", owner) for owner in ("in-0", None, "in-1", "a-1")),
     ]
     racing: list[Awaitable[object]] = [*moves[:10], stop(platform, "a-1"), *moves[10:]]
     assert len(racing) == 20
@@ -298,22 +288,22 @@ async def test_twenty_at_once_never_leave_half_a_tree(
     assert all(isinstance(each, Refused) for each in faults), faults
     assert all(each.type is RefusalType.THING_NOT_ALLOWED for each in faults if isinstance(each, Refused))
     owned = {"a-1", *await platform.directory.subaccounts("a-1")}
-    stopped = {name for name, access in (await access_of(engine)).items() if access is not Access.OPEN}
+    stopped = {name for name, access in (await access_of(database)).items() if access is not Access.OPEN}
     assert stopped == owned
-    assert await working_keys(engine) == {(each, "k-1") for each in tree if each not in owned}
+    assert await working_keys(database) == {(each, "k-1") for each in tree if each not in owned}
     retried = await stop(platform, "a-1")
     assert {"a-1", *retried.subaccounts} == stopped
 
 
 async def test_stops_of_owner_and_owned_at_the_same_time_share_the_tree(
-    engine: AsyncEngine, platform: EmbeddedPlatform
+    database: Database, platform: Platform
 ) -> None:
-    await plant(engine)
+    await plant(database)
     whole, part, leaf = await asyncio.gather(stop(platform, "a-1"), stop(platform, "B"), stop(platform, "D"))
     counted = [*whole.subaccounts, *part.subaccounts, *leaf.subaccounts]
     assert len(counted) == len(set(counted)), "nobody is stopped twice"
-    assert (await access_of(engine))["other"] is Access.OPEN
-    assert {access for name, access in (await access_of(engine)).items() if name != "other"} == {
+    assert (await access_of(database))["other"] is Access.OPEN
+    assert {access for name, access in (await access_of(database)).items() if name != "other"} == {
         Access.CLOSURE_STATUS_ONLY
     }
 
@@ -339,16 +329,14 @@ USERS = [
     ],
 )
 async def test_t8_a_password_is_right_or_not(
-    engine: AsyncEngine, platform: EmbeddedPlatform, user: str, password: str, is_right: bool
+    database: Database, platform: Platform, user: str, password: str, is_right: bool
 ) -> None:
-    await load(engine, account(users=USERS))
+    await load(database, account(users=USERS))
     assert await platform.directory.verify_password("a-1", user, password) is is_right
 
 
-async def test_t8_nobodys_password_takes_as_long_as_somebodys(
-    engine: AsyncEngine, platform: EmbeddedPlatform
-) -> None:
-    await load(engine, account(users=USERS))
+async def test_t8_nobodys_password_takes_as_long_as_somebodys(database: Database, platform: Platform) -> None:
+    await load(database, account(users=USERS))
     matches("", None)  # its own hash is made on first use
 
     async def fastest(user: str) -> float:

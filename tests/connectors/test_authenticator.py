@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from connectors.embedded.account_file import authenticator_key, parse_account_file
+from connectors.embedded.account_file import parse_account_file
 from connectors.embedded.account_text import AccountFileFault
 from connectors.embedded.authenticator import use_code
 from connectors.embedded.loading import load_accounts
+from connectors.embedded.sign_ins import authenticator_key
+from database import Database
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 NOW = datetime(2026, 11, 24, 12, 0, 10, tzinfo=UTC)
@@ -28,35 +29,35 @@ def file(account: str, secret: str = SECRET) -> str:
 
 
 @pytest.fixture
-async def account(engine: AsyncEngine) -> str:
-    await load_accounts(engine, parse_account_file(file("totp-1"), "a.yaml"), "a.yaml")
+async def account(database: Database) -> str:
+    await load_accounts(database, parse_account_file(file("totp-1"), "a.yaml"), "a.yaml")
     return "totp-1"
 
 
-async def test_a_current_code_is_good_once(engine: AsyncEngine, account: str) -> None:
+async def test_a_current_code_is_good_once(database: Database, account: str) -> None:
     code = code_at(NOW)
-    assert await use_code(engine, account, "u-1", code, NOW)
-    assert not await use_code(engine, account, "u-1", code, NOW)
+    assert await use_code(database, account, "u-1", code, NOW)
+    assert not await use_code(database, account, "u-1", code, NOW)
     later = NOW + timedelta(seconds=30)
-    assert await use_code(engine, account, "u-1", code_at(later), later)
+    assert await use_code(database, account, "u-1", code_at(later), later)
 
 
 @pytest.mark.parametrize(("seconds", "accepted"), [(-61, False), (-30, True), (30, True), (61, False)])
 async def test_a_clock_may_be_one_step_off(
-    engine: AsyncEngine, account: str, seconds: int, accepted: bool
+    database: Database, account: str, seconds: int, accepted: bool
 ) -> None:
     code = code_at(NOW + timedelta(seconds=seconds))
-    assert await use_code(engine, account, "u-1", code, NOW) is accepted
+    assert await use_code(database, account, "u-1", code, NOW) is accepted
 
 
 @pytest.mark.parametrize("code", ["", "12345", "abcdef", "0" * 500])
-async def test_anything_else_is_refused(engine: AsyncEngine, account: str, code: str) -> None:
-    assert not await use_code(engine, account, "u-1", code, NOW)
+async def test_anything_else_is_refused(database: Database, account: str, code: str) -> None:
+    assert not await use_code(database, account, "u-1", code, NOW)
 
 
-async def test_without_an_app_or_a_user_no_code_is_good(engine: AsyncEngine, account: str) -> None:
+async def test_without_an_app_or_a_user_no_code_is_good(database: Database, account: str) -> None:
     for user in ("u-2", "nobody"):
-        assert not await use_code(engine, account, user, code_at(NOW), NOW)
+        assert not await use_code(database, account, user, code_at(NOW), NOW)
 
 
 @pytest.mark.parametrize("secret", ["short", "JBSWY3DP", "not base32!!!!!!!!!!!!!!!!!!!!!!"])

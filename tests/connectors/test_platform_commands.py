@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 
 from tests.connectors.samples import Json, account
-from tests.e2e.driver import ESCAPE, Installation
+from tests.harness.installed_program import ESCAPE, PROJECT, InstalledProgram
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> Installation:
+def alone(tmp_path: Path) -> InstalledProgram:
     """A folder in which nothing has been started."""
-    return Installation(tmp_path)
+    return InstalledProgram(tmp_path, {"CLOSURE_POLICY_DIR": str(PROJECT / "policies")})
 
 
-def show(alone: Installation, account_id: str = "a-1") -> Json:
+def show(alone: InstalledProgram, account_id: str = "a-1") -> Json:
     (shown,) = alone.ask("platform", "show", account_id)["accounts"]
     assert isinstance(shown, dict)
     return shown
 
 
-def test_load_says_what_became_of_each_account(alone: Installation) -> None:
+def test_load_says_what_became_of_each_account(alone: InstalledProgram) -> None:
     given = account(balance={"cash": "1.50"})
     loaded = {"id": "a-1", "provider": "alibaba-cloud", "result": "loaded"}
     assert alone.load(given) == {"accounts": [loaded]}
@@ -33,7 +33,7 @@ def test_load_says_what_became_of_each_account(alone: Installation) -> None:
     }
 
 
-def test_a_bad_file_gives_one_line_for_each_fault(alone: Installation) -> None:
+def test_a_bad_file_gives_one_line_for_each_fault(alone: InstalledProgram) -> None:
     file = alone.folder / "bad.yaml"
     file.write_text(
         "accounts:\n"
@@ -56,13 +56,42 @@ def test_a_bad_file_gives_one_line_for_each_fault(alone: Installation) -> None:
     assert alone.refused("platform", "show", "good") == "AccountNotFound"
 
 
-def test_a_single_fault_is_one_line(alone: Installation) -> None:
+def test_a_language_that_no_policy_has_is_refused_with_the_whole_file(alone: InstalledProgram) -> None:
+    good, bad = account("good"), account("bad")
+    users = [
+        {"id": "u-1", "role": "main", "language": "zh-TW"},
+        {"id": "u-2", "role": "ram", "language": "fr"},
+    ]
+    file = alone.folder / "french.json"
+    file.write_text(json.dumps({"accounts": [good, {**bad, "users": users}]}), encoding="utf-8")
+    finished = alone.start("platform", "load", "french.json")
+    assert (finished.exit_code, finished.stdout) == (2, "")
+    assert finished.stderr == (
+        "error: french.json: accounts.1.users.1.language: no policy has messages in 'fr'; "
+        "there are: en, zh; nothing was loaded\n"
+    )
+    assert alone.refused("platform", "show", "good") == "AccountNotFound"
+
+
+def test_policies_are_read_only_where_somebody_wants_another_language(alone: InstalledProgram) -> None:
+    elsewhere = {"CLOSURE_POLICY_DIR": "nowhere"}
+    english = {**account(), "users": [{"id": "u-1", "role": "main", "language": "en"}]}
+    file = alone.folder / "f.json"
+    file.write_text(json.dumps({"accounts": [english]}), encoding="utf-8")
+    alone.ask("platform", "load", "f.json", **elsewhere)
+    file.write_text(json.dumps({"accounts": [account("a-2")]}), encoding="utf-8")
+    finished = alone.start("platform", "load", "f.json", **elsewhere)
+    assert finished.exit_code == 2
+    assert finished.stderr.startswith("error: the policies in nowhere can't be used")
+
+
+def test_a_single_fault_is_one_line(alone: InstalledProgram) -> None:
     (alone.folder / "bad.yaml").write_text("accounts: 7")
     finished = alone.start("platform", "load", "bad.yaml")
     assert finished.stderr == "error: bad.yaml: accounts: must be a list; nothing was loaded\n"
 
 
-def test_an_account_with_other_content_is_bad_input(alone: Installation) -> None:
+def test_an_account_with_other_content_is_bad_input(alone: InstalledProgram) -> None:
     alone.load(account())
     (alone.folder / "other.json").write_text(json.dumps({"accounts": [account(kind="other")]}))
     finished = alone.start("platform", "load", "other.json")
@@ -71,7 +100,7 @@ def test_an_account_with_other_content_is_bad_input(alone: Installation) -> None
     assert "ids can't be reused" in finished.stderr
 
 
-def test_what_happens_elsewhere_is_told_and_shown(alone: Installation) -> None:
+def test_what_happens_elsewhere_is_told_and_shown(alone: InstalledProgram) -> None:
     alone.load(
         account(
             bills=[{"id": "b-1", "amount": "18.20", "status": "unpaid"}],
@@ -100,7 +129,7 @@ def test_what_happens_elsewhere_is_told_and_shown(alone: Installation) -> None:
     assert (shown["domains"], [each["id"] for each in shown["resources"]]) == ([], ["vpc"])
 
 
-def test_bad_usage_changes_nothing(alone: Installation) -> None:
+def test_bad_usage_changes_nothing(alone: InstalledProgram) -> None:
     alone.load(account())
     before = show(alone)
     for words in (
@@ -119,7 +148,7 @@ def test_bad_usage_changes_nothing(alone: Installation) -> None:
     assert show(alone) == before
 
 
-def test_requests_work_and_the_empty_outbox_is_shown(alone: Installation) -> None:
+def test_requests_work_and_the_empty_outbox_is_shown(alone: InstalledProgram) -> None:
     alone.load(account())
     assert alone.ask("platform", "request", "a-1", "--kind", "api") == {
         "account_id": "a-1",
@@ -131,7 +160,7 @@ def test_requests_work_and_the_empty_outbox_is_shown(alone: Installation) -> Non
 
 
 @pytest.mark.parametrize("words", [["show", "a-1"], ["outbox", "a-1"], ["request", "a-1", "--kind", "call"]])
-def test_people_are_told_what_to_do_next(alone: Installation, words: list[str]) -> None:
+def test_people_are_told_what_to_do_next(alone: InstalledProgram, words: list[str]) -> None:
     alone.load(account(domains=[{"id": "[bold]example.com[/]"}]))
     finished = alone.start("platform", *words)
     assert finished.exit_code == 0, finished

@@ -4,19 +4,19 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import select
 
 from closure.accounts import Access
 from closure.errors import RefusalType, Refused
 from closure.money import Money
 from closure.refunds import AttemptState, RefundAttempt
-from connectors.embedded import EmbeddedPlatform, tables
+from connectors.embedded import tables
 from connectors.embedded.ledger import LedgerAccount, balance, provider_account
 from connectors.embedded.refunds import play_answer
 from connectors.embedded.tables import LedgerKind, RefundAnswer
-from database import reading
-from tests.connectors.samples import account, bring_to, everything, ledger_sum, load
+from connectors.ports import Platform
+from database import Database
+from tests.connectors.samples import account, bring_to, count, everything, ledger_sum, load
 
 # A Wednesday, the day before Thanksgiving.
 ORDERED = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -38,8 +38,8 @@ async def refusal(awaitable: Awaitable[object]) -> RefusalType:
 class Provider:
     """One account with 200.00 of cash and the payment provider that it paid with."""
 
-    def __init__(self, engine: AsyncEngine, platform: EmbeddedPlatform, currency: str = "USD") -> None:
-        self._engine = engine
+    def __init__(self, database: Database, platform: Platform, currency: str = "USD") -> None:
+        self._database = database
         self._platform = platform
         self.currency = currency
 
@@ -50,14 +50,14 @@ class Provider:
         await self._platform.refunds.order(
             "a-1", payment, self.money(amount), closure_id="c-1", key=key, time=ORDERED
         )
-        assert await ledger_sum(self._engine) == 0
+        assert await ledger_sum(self._database) == 0
 
     async def answers(self, answer: RefundAnswer) -> None:
-        await play_answer(self._engine, "a-1", answer)
+        await play_answer(self._database, "a-1", answer)
 
     async def attempts(self, time: datetime = ORDERED) -> tuple[RefundAttempt, ...]:
         found = await self._platform.refunds.attempts("a-1", closure_id="c-1", time=time)
-        assert await ledger_sum(self._engine) == 0
+        assert await ledger_sum(self._database) == 0
         return found
 
     async def attempt(self, time: datetime = ORDERED) -> tuple[AttemptState, str]:
@@ -72,20 +72,19 @@ class Provider:
         return str((await self._platform.billing.statement("a-1")).cash)
 
     async def under_way(self) -> str:
-        async with reading(self._engine) as connection:
-            return str(await balance(connection, provider_account(LedgerKind.REFUNDS, self.currency)))
+        refunds = provider_account(LedgerKind.REFUNDS, self.currency)
+        return str(await self._database.read(lambda connection: balance(connection, refunds)))
 
     async def outside(self) -> int:
         """What has come in from outside less what went back, in minor units below zero."""
         external = LedgerAccount("", LedgerKind.EXTERNAL_PAYMENTS, self.currency)
-        async with reading(self._engine) as connection:
-            return (await balance(connection, external)).minor
+        return (await self._database.read(lambda connection: balance(connection, external))).minor
 
 
 @pytest.fixture
-async def provider(engine: AsyncEngine, platform: EmbeddedPlatform) -> Provider:
-    await load(engine, account(balance={"cash": "200.00", "promo": "15.00"}, payments=PAYMENTS))
-    return Provider(engine, platform)
+async def provider(database: Database, platform: Platform) -> Provider:
+    await load(database, account(balance={"cash": "200.00", "promo": "15.00"}, payments=PAYMENTS))
+    return Provider(database, platform)
 
 
 async def test_t10_a_refund_leaves_the_account_at_once_and_settles_in_three_business_days(
@@ -148,12 +147,12 @@ async def test_an_answer_sticks_to_orders_to_come(provider: Provider) -> None:
     assert await provider.cash() == "100.00"
 
 
-async def test_the_same_order_again_is_the_first_one(engine: AsyncEngine, provider: Provider) -> None:
+async def test_the_same_order_again_is_the_first_one(database: Database, provider: Provider) -> None:
     await provider.order("150.00")
-    before = await everything(engine)
+    before = await everything(database)
     await provider.order("150.00")
     await provider.order("1.00")  # whatever it says: the key decides
-    assert await everything(engine) == before
+    assert await everything(database) == before
 
 
 @pytest.mark.parametrize(
@@ -168,14 +167,14 @@ async def test_the_same_order_again_is_the_first_one(engine: AsyncEngine, provid
     ],
 )
 async def test_more_than_refundable_or_nothing_at_all_is_refused(
-    engine: AsyncEngine, provider: Provider, amount: str, payment: str | None, type: RefusalType
+    database: Database, provider: Provider, amount: str, payment: str | None, type: RefusalType
 ) -> None:
-    before = await everything(engine)
+    before = await everything(database)
     assert await refusal(provider.order(amount, payment)) is type
-    assert await everything(engine) == before
+    assert await everything(database) == before
 
 
-async def test_another_currency_is_refused(engine: AsyncEngine, provider: Provider) -> None:
+async def test_another_currency_is_refused(database: Database, provider: Provider) -> None:
     provider.currency = "EUR"
     assert await refusal(provider.order("1.00")) is RefusalType.MALFORMED_INPUT
 
@@ -190,7 +189,7 @@ async def test_what_goes_back_is_no_more_refundable(provider: Provider) -> None:
     assert await refusal(provider.order("0.01", None, key="k-4")) is RefusalType.THING_NOT_ALLOWED
 
 
-async def test_a_closure_sees_its_own_refunds_only(platform: EmbeddedPlatform, provider: Provider) -> None:
+async def test_a_closure_sees_its_own_refunds_only(platform: Platform, provider: Provider) -> None:
     await provider.order("10.00")
     assert await platform.refunds.attempts("a-1", closure_id="c-2", time=SETTLES) == ()
     assert await provider.refundable() == {"old": "50.00", "new": "140.00"}, "but nobody refunds it twice"
@@ -201,10 +200,10 @@ async def test_a_closure_sees_its_own_refunds_only(platform: EmbeddedPlatform, p
     [("JPY", "1001", "500"), ("USD", "10.01", "5.00"), ("KWD", "1.001", "0.500")],
 )
 async def test_every_currency_has_its_own_decimals(
-    engine: AsyncEngine, platform: EmbeddedPlatform, currency: str, cash: str, half: str
+    database: Database, platform: Platform, currency: str, cash: str, half: str
 ) -> None:
-    await load(engine, account(currency=currency, balance={"cash": cash}))
-    provider = Provider(engine, platform, currency)
+    await load(database, account(currency=currency, balance={"cash": cash}))
+    provider = Provider(database, platform, currency)
     await provider.order(cash, "opening")
     await provider.answers(RefundAnswer.PARTIAL)
     assert await provider.attempt() == (AttemptState.PENDING, half)
@@ -215,11 +214,11 @@ async def test_every_currency_has_its_own_decimals(
 
 @pytest.mark.parametrize("currency", ["JPY", "USD", "KWD"])
 async def test_of_the_smallest_amount_no_part_settles(
-    engine: AsyncEngine, platform: EmbeddedPlatform, currency: str
+    database: Database, platform: Platform, currency: str
 ) -> None:
     smallest = str(Money(minor=1, currency=currency))
-    await load(engine, account(currency=currency, balance={"cash": smallest}))
-    provider = Provider(engine, platform, currency)
+    await load(database, account(currency=currency, balance={"cash": smallest}))
+    provider = Provider(database, platform, currency)
     await provider.order(smallest, "opening")
     await provider.answers(RefundAnswer.PARTIAL)
     ((state, settled),) = [await provider.attempt()]
@@ -229,7 +228,7 @@ async def test_of_the_smallest_amount_no_part_settles(
 
 
 async def test_money_that_came_back_still_goes_when_the_account_is_closed_by_then(
-    engine: AsyncEngine, platform: EmbeddedPlatform, provider: Provider
+    database: Database, platform: Platform, provider: Provider
 ) -> None:
     """T5, T10: a subaccount is deleted in time, whatever the payment provider is at."""
     await provider.order("200.00", None)
@@ -243,26 +242,24 @@ async def test_money_that_came_back_still_goes_when_the_account_is_closed_by_the
     assert (await provider.cash(), await provider.outside()) == ("0.00", 0)
 
 
-async def test_an_answer_is_about_all_that_the_account_owns(
-    engine: AsyncEngine, platform: EmbeddedPlatform
-) -> None:
+async def test_an_answer_is_about_all_that_the_account_owns(database: Database, platform: Platform) -> None:
     tree = {"a-1": ["b"], "b": ["c"], "c": [], "other": []}
-    await load(engine, *(account(each, subaccounts=owned) for each, owned in tree.items()))
+    await load(database, *(account(each, subaccounts=owned) for each, owned in tree.items()))
     await bring_to(platform, Access.CLOSED, "b")
-    await play_answer(engine, "a-1", RefundAnswer.FAILED)
+    await play_answer(database, "a-1", RefundAnswer.FAILED)
     row = tables.accounts.c
-    async with reading(engine) as connection:
-        found = await connection.execute(select(row.id, row.refund_answer))
-        assert dict(found.all()) == {
-            "a-1": RefundAnswer.FAILED, "b": RefundAnswer.FAILED, "c": RefundAnswer.FAILED, "other": None,
-        }  # fmt: skip
-    assert await refusal(play_answer(engine, "nobody", RefundAnswer.FAILED)) is RefusalType.ACCOUNT_NOT_FOUND
+    found = await database.read(lambda each: each.execute(select(row.id, row.refund_answer)).all())
+    assert dict(found) == {
+        "a-1": RefundAnswer.FAILED, "b": RefundAnswer.FAILED, "c": RefundAnswer.FAILED, "other": None,
+    }  # fmt: skip
+    assert (
+        await refusal(play_answer(database, "nobody", RefundAnswer.FAILED)) is RefusalType.ACCOUNT_NOT_FOUND
+    )
 
 
 async def test_a_refund_is_evidence_that_outlives_the_account(
-    engine: AsyncEngine, platform: EmbeddedPlatform, provider: Provider
+    database: Database, platform: Platform, provider: Provider
 ) -> None:
     await provider.order("10.00")
     await bring_to(platform, Access.CLOSED)
-    async with reading(engine) as connection:
-        assert await connection.scalar(select(func.count()).select_from(tables.refunds)) == 1
+    assert await count(database, tables.refunds) == 1

@@ -8,7 +8,6 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from closure.accounts import (
     BillingMethod,
@@ -22,9 +21,10 @@ from connectors.embedded.account_file import parse_account_file
 from connectors.embedded.exhibit import show_account
 from connectors.embedded.loading import LoadResult, load_accounts
 from connectors.embedded.opening import OPENING_PAYMENT
+from database import Database
 from tests.connectors.samples import Json, ledger_sum
 
-NOT_IN_A_FILE = {"access", "parent", "stopped_at", "closed_at", "sessions", "service_roles"}
+NOT_IN_A_FILE = {"access", "parent", "stopped_at", "closed_at", "sessions", "service_roles", "dues"}
 _numbers = count(1)
 
 names = st.text(
@@ -128,14 +128,14 @@ def text_of(value: object) -> str:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(accounts())
-async def test_what_is_loaded_is_shown_back(engine: AsyncEngine, described: Json) -> None:
+async def test_what_is_loaded_is_shown_back(database: Database, described: Json) -> None:
     account_id = f"a-{next(_numbers)}"
     described = {"id": account_id, **described}
     text = json.dumps({"accounts": [described]})
     file = parse_account_file(text, "f.yaml")
-    (loaded,) = await load_accounts(engine, file, "f.yaml")
+    (loaded,) = await load_accounts(database, file, "f.yaml")
     assert loaded.result is LoadResult.LOADED
-    shown = (await show_account(engine, account_id)).model_dump(mode="json", exclude=NOT_IN_A_FILE)
+    shown = (await show_account(database, account_id)).model_dump(mode="json", exclude=NOT_IN_A_FILE)
     assert all(key.pop("enabled") for key in shown["api_keys"])
     if described["payments"] is None:
         owned = not described["balance"]["cash"].startswith("-") and float(described["balance"]["cash"])
@@ -143,8 +143,8 @@ async def test_what_is_loaded_is_shown_back(engine: AsyncEngine, described: Json
         assert all(payment["amount"] == shown["balance"]["cash"] for payment in shown["payments"])
         shown["payments"] = None
     assert in_order(shown) == in_order(described)
-    assert await ledger_sum(engine) == 0
+    assert await ledger_sum(database) == 0
     # What is shown is a file again, of the same account.
     again = parse_account_file(json.dumps({"accounts": [shown]}), "f.yaml")
-    (loaded,) = await load_accounts(engine, again, "f.yaml")
+    (loaded,) = await load_accounts(database, again, "f.yaml")
     assert loaded.result is LoadResult.UNCHANGED

@@ -1,3 +1,3 @@
-from tests.databases import database_url, postgresql_cluster, postgresql_url
+from tests.harness.databases import database_url, postgresql_cluster, postgresql_url
 
 __all__ = ["database_url", "postgresql_cluster", "postgresql_url"]

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Boolean, Column, Integer, MetaData, Table, func, insert, select
+from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, Table, func, insert, select
 from sqlalchemy.exc import StatementError
 
-from database import create_engine, reading, transaction
+from database import Database
 from database.columns import UtcDateTime
 
 METADATA = MetaData()
@@ -27,25 +27,26 @@ SAMPLES = (
 
 
 async def test_instants_and_booleans_come_back_as_they_went_and_compare_in_order(database_url: str) -> None:
-    engine = create_engine(database_url)
+    database = Database(database_url)
     rows = [
         {"id": number, "moment": moment, "flag": bool(number % 2)} for number, moment in enumerate(SAMPLES)
     ]
-    async with transaction(engine) as connection:
-        await connection.run_sync(METADATA.create_all)
-        await connection.execute(insert(MOMENTS), rows)
-        await connection.execute(insert(MOMENTS).values(id=99, moment=None, flag=None))
-    async with reading(engine) as connection:
+
+    def store(connection: Connection) -> None:
+        METADATA.create_all(connection)
+        connection.execute(insert(MOMENTS), rows)
+        connection.execute(insert(MOMENTS).values(id=99, moment=None, flag=None))
+
+    def find(connection: Connection) -> tuple[list[tuple[datetime | None, bool | None]], datetime | None]:
         query = select(MOMENTS.c.moment, MOMENTS.c.flag).order_by(MOMENTS.c.id)
-        found = [(row.moment, row.flag) for row in await connection.execute(query)]
-        latest = await connection.scalar(select(func.max(MOMENTS.c.moment)))
-        after = (
-            await connection.execute(
-                select(MOMENTS.c.id).where(MOMENTS.c.moment > SAMPLES[0]).order_by(MOMENTS.c.moment)
-            )
-        ).scalars()
-        assert list(after) == [1, 2, 3]
-    await engine.dispose()
+        after = select(MOMENTS.c.id).where(MOMENTS.c.moment > SAMPLES[0]).order_by(MOMENTS.c.moment)
+        assert list(connection.scalars(after)) == [1, 2, 3]
+        latest = connection.scalar(select(func.max(MOMENTS.c.moment)))
+        return [(row.moment, row.flag) for row in connection.execute(query)], latest
+
+    await database.write(store)
+    found, latest = await database.read(find)
+    await database.dispose()
     assert found == [*((row["moment"], row["flag"]) for row in rows), (None, None)]
     assert {moment.utcoffset() for moment, _ in found if moment} == {timedelta(0)}
     assert {type(flag) for _, flag in found} == {bool, type(None)}
@@ -53,10 +54,13 @@ async def test_instants_and_booleans_come_back_as_they_went_and_compare_in_order
 
 
 async def test_a_time_without_an_offset_is_refused(database_url: str) -> None:
-    engine = create_engine(database_url)
+    database = Database(database_url)
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
-    async with transaction(engine) as connection:
-        await connection.run_sync(METADATA.create_all)
+
+    def store(connection: Connection) -> None:
+        METADATA.create_all(connection)
         with pytest.raises(StatementError, match="needs an offset"):
-            await connection.execute(insert(MOMENTS).values(id=1, moment=naive))
-    await engine.dispose()
+            connection.execute(insert(MOMENTS).values(id=1, moment=naive))
+
+    await database.write(store)
+    await database.dispose()

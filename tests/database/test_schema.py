@@ -10,19 +10,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, MetaData, inspect, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.embedded import MIGRATIONS as PLATFORM
 from connectors.embedded import tables as platform_tables
 from database import (
+    Database,
     DatabaseUnreachable,
     MigrationSet,
     SchemaOutdated,
     SchemaTooNew,
-    create_engine,
     prepare,
-    reading,
-    transaction,
     upgrade,
 )
 from database.schema import current_revision
@@ -76,15 +73,15 @@ def migrations(tmp_path: Path) -> Migrations:
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url)
-    yield engine
-    await engine.dispose()
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
+    yield database
+    await database.dispose()
 
 
-async def names(engine: AsyncEngine) -> list[str]:
-    async with reading(engine) as connection:
-        return list((await connection.execute(text("SELECT name FROM things"))).scalars())
+async def names(database: Database) -> list[str]:
+    names = text("SELECT name FROM things")
+    return await database.read(lambda connection: list(connection.scalars(names)))
 
 
 @pytest.mark.parametrize(
@@ -93,9 +90,9 @@ async def names(engine: AsyncEngine) -> list[str]:
     ids=["record", "platform"],
 )
 async def test_migrations_build_exactly_the_tables_described(
-    engine: AsyncEngine, owner: MigrationSet, described: MetaData
+    database: Database, owner: MigrationSet, described: MetaData
 ) -> None:
-    await prepare(engine, owner)
+    await upgrade(database, owner)
 
     def differences(connection: Connection) -> list[object]:
         options = {"compare_type": True, "compare_server_default": True, "version_table": owner.version_table}
@@ -109,116 +106,137 @@ async def test_migrations_build_exactly_the_tables_described(
             for check in inspector.get_check_constraints(table)
         }
 
-    async with transaction(engine) as connection:
-        assert await connection.run_sync(differences) == []
-        # The comparison leaves these out.
-        assert await connection.run_sync(checks) == {
-            (table.name, str(constraint.name))
-            for table in described.tables.values()
-            for constraint in table.constraints
-            if isinstance(constraint, CheckConstraint)
-        }
+    assert await database.read(differences) == []
+    # The comparison leaves these out.
+    assert await database.read(checks) == {
+        (table.name, str(constraint.name))
+        for table in described.tables.values()
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    }
 
 
-async def test_record_and_platform_share_a_database(engine: AsyncEngine) -> None:
+async def test_record_and_platform_share_a_database(database: Database) -> None:
     for owner in (RECORD, PLATFORM, RECORD):
-        await prepare(engine, owner)
-    assert await current_revision(engine, RECORD) == RECORD.head
-    assert await current_revision(engine, PLATFORM) == PLATFORM.head
+        await upgrade(database, owner)
+    assert await current_revision(database, RECORD) == RECORD.head
+    assert await current_revision(database, PLATFORM) == PLATFORM.head
 
 
 async def test_an_empty_database_is_set_up_and_then_left_alone(
-    engine: AsyncEngine, migrations: Migrations
+    database: Database, migrations: Migrations
 ) -> None:
     release = migrations.with_files(FIRST, SECOND)
-    assert await current_revision(engine, release) is None
-    await prepare(engine, release)
-    await prepare(engine, release)
-    await upgrade(engine, release)
-    assert await names(engine) == ["first"]
-    assert await current_revision(engine, release) == "things_0002"
+    assert await current_revision(database, release) is None
+    await upgrade(database, release)
+    await prepare(database, release)
+    await upgrade(database, release)
+    assert await names(database) == ["first"]
+    assert await current_revision(database, release) == "things_0002"
+
+
+async def test_an_empty_file_is_set_up_unasked(tmp_path: Path, migrations: Migrations) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/accounts.db")
+    release = migrations.with_files(FIRST, SECOND)
+    await prepare(database, release)
+    await prepare(database, release)
+    assert await names(database) == ["first"]
+    assert await current_revision(database, release) == "things_0002"
+    await database.dispose()
+
+
+async def test_an_empty_server_is_set_up_by_its_command_only(
+    postgresql_url: str, migrations: Migrations
+) -> None:
+    database = Database(postgresql_url)
+    release = migrations.with_files(FIRST, SECOND)
+    with pytest.raises(SchemaOutdated, match=r"no things tables yet; .*python worker\.py --migrate"):
+        await prepare(database, release)
+    assert await current_revision(database, release) is None
+    assert await database.read(lambda connection: inspect(connection).get_table_names()) == []
+    await database.dispose()
 
 
 async def test_older_tables_are_refused_and_the_command_named(
-    engine: AsyncEngine, migrations: Migrations
+    database: Database, migrations: Migrations
 ) -> None:
-    await prepare(engine, migrations.with_files(FIRST))
+    await upgrade(database, migrations.with_files(FIRST))
     newer = migrations.with_files(FIRST, SECOND)
     with pytest.raises(SchemaOutdated) as outdated:
-        await prepare(engine, newer)
+        await prepare(database, newer)
     message = str(outdated.value)
     assert "python worker.py --migrate" in message
     assert "things_0001" in message
     assert "things_0002" in message
-    assert await current_revision(engine, newer) == "things_0001"
-    await upgrade(engine, newer)
-    await prepare(engine, newer)
-    assert await names(engine) == ["first"]
+    assert await current_revision(database, newer) == "things_0001"
+    await upgrade(database, newer)
+    await prepare(database, newer)
+    assert await names(database) == ["first"]
 
 
-async def test_newer_tables_are_never_touched(engine: AsyncEngine, migrations: Migrations) -> None:
-    await prepare(engine, migrations.with_files(FIRST, SECOND))
+async def test_newer_tables_are_never_touched(database: Database, migrations: Migrations) -> None:
+    await upgrade(database, migrations.with_files(FIRST, SECOND))
     older = migrations.with_files(FIRST)
     for act in (prepare, upgrade):
         with pytest.raises(SchemaTooNew, match=r"things_0002.*newer version of the program"):
-            await act(engine, older)
-    assert await names(engine) == ["first"]
+            await act(database, older)
+    assert await names(database) == ["first"]
 
 
-async def test_a_migration_that_fails_leaves_nothing(engine: AsyncEngine, migrations: Migrations) -> None:
+async def test_a_migration_that_fails_leaves_nothing(database: Database, migrations: Migrations) -> None:
     with pytest.raises(DBAPIError):
-        await prepare(engine, migrations.with_files(FIRST, BROKEN))
+        await upgrade(database, migrations.with_files(FIRST, BROKEN))
     release = migrations.with_files(FIRST, SECOND)
-    assert await current_revision(engine, release) is None
-    await prepare(engine, release)
-    assert await names(engine) == ["first"]
+    assert await current_revision(database, release) is None
+    await upgrade(database, release)
+    assert await names(database) == ["first"]
 
 
-PREPARING = """
+SETTING_UP = """
 import asyncio, sys
 from connectors.embedded import MIGRATIONS as PLATFORM
-from database import create_engine, prepare
+from database import Database, prepare, upgrade
 from records.schema import MIGRATIONS as RECORD
 
 async def main():
-    engine = create_engine(sys.argv[1])
+    database = Database(sys.argv[1])
     sys.stdin.read()
     for owner in (RECORD, PLATFORM):
-        await prepare(engine, owner)
-    await engine.dispose()
+        await (prepare if database.is_sqlite else upgrade)(database, owner)
+    await database.dispose()
 
 asyncio.run(main())
 """
 
 
-async def test_two_processes_set_up_one_database_at_once(engine: AsyncEngine, database_url: str) -> None:
+async def test_two_processes_set_up_one_database_at_once(database: Database, database_url: str) -> None:
     pipe = asyncio.subprocess.PIPE
     processes = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PREPARING, database_url, stdin=pipe, stderr=pipe
+            sys.executable, "-c", SETTING_UP, database_url, stdin=pipe, stderr=pipe
         )
         for _ in range(2)
     ]
     finished = await asyncio.gather(*(process.communicate(b"") for process in processes))
     assert [process.returncode for process in processes] == [0, 0], finished
-    await prepare(engine, RECORD)
-    await prepare(engine, PLATFORM)
+    await prepare(database, RECORD)
+    await prepare(database, PLATFORM)
 
 
-async def test_engines_of_one_process_set_it_up_at_once(database_url: str, migrations: Migrations) -> None:
+async def test_several_of_one_process_set_it_up_at_once(database_url: str, migrations: Migrations) -> None:
     release = migrations.with_files(FIRST, SECOND)
-    engines = [create_engine(database_url) for _ in range(5)]
-    await asyncio.gather(*(prepare(each, release) for each in engines))
-    assert await names(engines[0]) == ["first"]
-    for each in engines:
+    several = [Database(database_url) for _ in range(5)]
+    await asyncio.gather(*(upgrade(each, release) for each in several))
+    assert await names(several[0]) == ["first"]
+    for each in several:
         await each.dispose()
 
 
 async def test_an_unreachable_database_is_not_taken_for_an_empty_one(migrations: Migrations) -> None:
-    engine = create_engine("postgresql+psycopg://owner:hunter2@127.0.0.1:1/accounts")
+    database = Database("postgresql+psycopg://owner:hunter2@127.0.0.1:1/accounts")
     with pytest.raises(DatabaseUnreachable):
-        await prepare(engine, migrations.with_files(FIRST))
-    await engine.dispose()
+        await prepare(database, migrations.with_files(FIRST))
+    await database.dispose()
 
 
 def test_the_line_of_descent_must_be_one(migrations: Migrations) -> None:

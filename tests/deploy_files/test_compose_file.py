@@ -10,14 +10,16 @@ import pytest
 import yaml
 from compose_spec import PyCompose, parse_duration
 
-from deploy.versions import SERVER_VERSION, UI_VERSION
+from local.versions import SERVER_VERSION, UI_VERSION
 
 ROOT: Final = Path(__file__).parents[2]
 TEXT: Final = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 VARIABLE: Final = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*)|:\?(?P<message>[^}]*))?\}")
+HASHES: Final = {"CLOSURE_API_TOKENS_FILE": "/api-tokens/"}
+"""Files that hold no secret, only hashes of some; they lie in volumes, since a program writes them."""
 ONE_SHOTS: Final = {"databases", "temporal-schema", "temporal-namespace", "migrations", "search-attributes"}
-LONG_RUNNING: Final = {"postgres", "temporal", "temporal-ui", "worker", "codec"}
-OURS: Final = {"migrations", "search-attributes", "worker", "starter"}
+LONG_RUNNING: Final = {"postgres", "temporal", "temporal-ui", "worker", "codec", "web"}
+OURS: Final = {"migrations", "search-attributes", "worker", "web", "starter"}
 
 
 def _interpolated(text: str) -> str:
@@ -57,13 +59,16 @@ def test_secrets_reach_containers_as_files_only(tmp_path: Path) -> None:
         for variable, value in service.get("environment", {}).items():
             if re.search("PASSWORD|PWD|TOKEN|KEYS", variable):
                 assert variable.endswith("_FILE"), f"{name}: {variable} holds a secret"
+                if variable in HASHES:
+                    assert value.startswith(HASHES[variable]), f"{name}: {variable}"
+                    continue
                 assert value.removeprefix("/run/secrets/") in service["secrets"], f"{name}: {variable}"
             assert not re.search(r"://[^/@]*:[^/@]+@", str(value)), (
                 f"{name}: {variable} has a password in its URL"
             )
 
 
-@pytest.mark.parametrize("name", ["search-attributes", "worker", "starter"])
+@pytest.mark.parametrize("name", ["search-attributes", "worker", "web", "starter"])
 def test_whatever_speaks_with_temporal_must_encrypt(name: str) -> None:
     environment = SERVICES[name]["environment"]
 
@@ -149,19 +154,23 @@ def test_the_worker_starts_after_all_set_up() -> None:
 
 
 def test_the_worker_is_given_longer_than_its_draining() -> None:
-    import worker
+    import bootstrap
 
     grace = timedelta(seconds=parse_duration(SERVICES["worker"]["stop_grace_period"]))
 
-    assert grace >= worker.GRACEFUL_SHUTDOWN + timedelta(seconds=15)
+    assert grace >= bootstrap.GRACEFUL_SHUTDOWN + timedelta(seconds=15)
     assert grace > timedelta(seconds=30)
     assert SERVICES["worker"]["stop_signal"] == "SIGTERM"
 
 
-def test_only_the_web_page_and_its_codec_are_published_and_on_loopback() -> None:
+def test_only_the_web_pages_the_codec_and_the_api_are_published_and_on_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert published == {"temporal-ui": ["127.0.0.1:8080:8080"], "codec": ["127.0.0.1:8081:8081"]}
+    assert published == {
+        "temporal-ui": ["127.0.0.1:8080:8080"],
+        "codec": ["127.0.0.1:8081:8081"],
+        "web": ["127.0.0.1:8300:8300"],
+    }
 
 
 def test_the_database_and_temporal_are_on_internal_networks() -> None:
@@ -204,10 +213,19 @@ def test_our_containers_use_one_image_and_the_closures_database(name: str) -> No
 def test_evidence_outlives_the_containers_and_only_the_worker_writes_it() -> None:
     for name in ("worker", "starter"):
         environment = SERVICES[name]["environment"]
-        for variable in ("CLOSURE_SIGNING_KEY_FILE", "CLOSURE_ANCHOR_FILE"):
+        for variable in ("CLOSURE_SIGNING_KEY_FILE", "CLOSURE_ANCHOR_FILE", "CLOSURE_ERASURES_FILE"):
             assert environment[variable].startswith("/evidence/"), "the rest of the container is read-only"
-    assert SERVICES["worker"]["volumes"] == ["evidence:/evidence"]
-    assert SERVICES["starter"]["volumes"] == ["evidence:/evidence:ro"]
+    assert "evidence:/evidence" in SERVICES["worker"]["volumes"]
+    assert "evidence:/evidence:ro" in SERVICES["starter"]["volumes"]
+
+
+def test_whoever_opens_closures_has_the_operators_policies_and_reaches_their_systems() -> None:
+    for name in ("worker", "web", "starter"):
+        service = SERVICES[name]
+        assert "./policies:/app/policies:ro" in service["volumes"]
+        assert "outside" in service["networks"]
+        assert service["environment"]["CLOSURE_PLATFORM"] == "embedded"
+    assert "exports:/exports" in SERVICES["starter"]["volumes"]
 
 
 def test_the_starter_runs_on_request_only() -> None:
@@ -230,7 +248,7 @@ def test_every_file_that_is_referred_to_exists() -> None:
                 continue
             assert (ROOT / source).is_dir(), name
             # With secrets in it, it would be readable by a container whose user has the host user's id.
-            assert source == "./deploy/docker/set-up", name
+            assert source in ("./deploy/docker/set-up", "./policies"), name
         if "/set-up" in mounts:
             paths = [*service.get("entrypoint", []), service["environment"].get("DYNAMIC_CONFIG_FILE_PATH")]
             for path in filter(None, paths):

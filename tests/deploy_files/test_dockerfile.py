@@ -102,8 +102,9 @@ def test_the_image_runs_without_rights_and_passes_signals_on() -> None:
     assert 'exec python "$@"' in (ROOT / "deploy/docker/run.sh").read_text(encoding="utf-8")
 
 
-def test_the_process_owns_the_folder_of_the_evidence() -> None:
-    (made,) = (found.text for found in INSTRUCTIONS if "/evidence" in found.text)
+@pytest.mark.parametrize("folder", ["/evidence", "/api-tokens"])
+def test_the_process_owns_the_folders_that_it_writes(folder: str) -> None:
+    (made,) = (found.text for found in INSTRUCTIONS if folder in found.text)
     assert "--owner=closure" in made
 
 
@@ -234,12 +235,23 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("script", ["worker.py", "starter.py"])
+@pytest.mark.parametrize("script", ["worker.py", "starter.py", "web.py"])
 def test_the_copied_files_and_packages_are_enough_to_start(script: str, installed: Path, image: Path) -> None:
     done = _run(installed, image, script, "--help")
 
     assert done.returncode == 0, done.stderr
     assert "Usage" in done.stdout
+
+
+@pytest.mark.timeout(900)
+def test_tokens_for_the_api_are_made_in_the_image(installed: Path, image: Path, tmp_path: Path) -> None:
+    file = str(tmp_path / "tokens.json")
+    words = ("-m", "web.tokens", "new", "console", "--scope", "read")
+
+    made = _run(installed, image, *words, CLOSURE_API_TOKENS_FILE=file)
+
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.startswith("closure_")
 
 
 @pytest.mark.timeout(900)

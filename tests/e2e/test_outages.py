@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.driver import PROJECT, Finished, Installation
+from tests.harness.installed_program import PROJECT, Finished, InstalledProgram
 
 NOBODY_LISTENS = "127.0.0.1:9"
 POLICY = PROJECT / "policies" / "alibaba-cloud.toml"
@@ -21,36 +21,38 @@ def one_line(finished: Finished, exit_code: int) -> str:
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> Installation:
+def alone(tmp_path: Path) -> InstalledProgram:
     """A folder in which nothing has been started."""
-    return Installation(tmp_path, {"CLOSURE_POLICY_DIR": str(PROJECT / "policies")})
+    return InstalledProgram(tmp_path, {"CLOSURE_POLICY_DIR": str(PROJECT / "policies")})
 
 
-def test_starter_without_a_server(alone: Installation) -> None:
-    assert "TEMPORAL_ADDRESS" in one_line(alone.start("list", TEMPORAL_ADDRESS=NOBODY_LISTENS), 3)
-    finished = alone.start("list", "--json", TEMPORAL_ADDRESS=NOBODY_LISTENS)
+def test_starter_without_a_server(alone: InstalledProgram) -> None:
+    list_all = ("list", "--temporal")
+    assert "TEMPORAL_ADDRESS" in one_line(alone.start(*list_all, TEMPORAL_ADDRESS=NOBODY_LISTENS), 3)
+    finished = alone.start(*list_all, "--json", TEMPORAL_ADDRESS=NOBODY_LISTENS)
     assert (finished.exit_code, finished.error_type) == (3, "Unreachable")
 
 
-def test_starter_without_a_database(installation: Installation) -> None:
+def test_starter_without_a_database(installed_program: InstalledProgram) -> None:
     for url in (
         "postgresql+psycopg://nobody@127.0.0.1:9/none",
         "sqlite+aiosqlite:////proc/no/such/folder/accounts.db",
     ):
-        one_line(installation.start("platform", "show", "a-1", CLOSURE_DATABASE_URL=url), 3)
-        finished = installation.start("status", "a-1", "--json", CLOSURE_DATABASE_URL=url)
+        one_line(installed_program.start("platform", "show", "a-1", CLOSURE_DATABASE_URL=url), 3)
+        finished = installed_program.start("status", "a-1", "--json", CLOSURE_DATABASE_URL=url)
         assert (finished.exit_code, finished.error_type) == (3, "Unreachable")
 
 
-def test_bad_settings(installation: Installation) -> None:
+def test_bad_settings(installed_program: InstalledProgram) -> None:
     assert "CLOSURE_DATABASE_URL" in one_line(
-        installation.start("platform", "show", "a-1", CLOSURE_DATABASE_URL="no url"), 2
+        installed_program.start("platform", "show", "a-1", CLOSURE_DATABASE_URL="no url"), 2
     )
-    assert "CLOSURE_LOG_FORMAT" in one_line(installation.work(CLOSURE_LOG_FORMAT="loud"), 2)
-    assert "CLOSURE_DATABASE_URL" in one_line(installation.work(CLOSURE_DATABASE_URL="no url"), 2)
+    assert "CLOSURE_LOG_FORMAT" in one_line(installed_program.work(CLOSURE_LOG_FORMAT="loud"), 2)
+    assert "CLOSURE_DATABASE_URL" in one_line(installed_program.work(CLOSURE_DATABASE_URL="no url"), 2)
+    assert "CLOSURE_EFFECT_TIME_LIMIT" in one_line(installed_program.work(CLOSURE_EFFECT_TIME_LIMIT="60"), 2)
 
 
-def test_worker_without_server_or_database(alone: Installation) -> None:
+def test_worker_without_server_or_database(alone: InstalledProgram) -> None:
     one_line(alone.work(TEMPORAL_ADDRESS=NOBODY_LISTENS), 2)
     one_line(alone.work(CLOSURE_DATABASE_URL="postgresql+psycopg://nobody@127.0.0.1:9/none"), 2)
 
@@ -65,7 +67,7 @@ def test_worker_without_server_or_database(alone: Installation) -> None:
     ],
     ids=["missing key", "unknown key", "contradiction", "no TOML"],
 )
-def test_bad_policy_stops_the_worker(alone: Installation, old: str, new: str, named: str) -> None:
+def test_bad_policy_stops_the_worker(alone: InstalledProgram, old: str, new: str, named: str) -> None:
     text = POLICY.read_text(encoding="utf-8")
     assert old in text
     folder = alone.folder / "policies"
@@ -92,19 +94,21 @@ def test_bad_policy_stops_the_worker(alone: Installation, old: str, new: str, na
     ],
     ids=["malformed YAML", "wrong type", "unknown currency", "unknown field"],
 )
-def test_bad_account_file_is_refused_whole(installation: Installation, content: str, named: str) -> None:
+def test_bad_account_file_is_refused_whole(
+    installed_program: InstalledProgram, content: str, named: str
+) -> None:
     good = "accounts:\n  - {id: e2e-in-bad-file, provider: p, kind: k, currency: USD, users: []}\n"
-    file = installation.folder / "bad.yaml"
+    file = installed_program.folder / "bad.yaml"
     file.write_text(content.replace("accounts:\n", good, 1), encoding="utf-8")
-    finished = installation.start("platform", "load", str(file))
+    finished = installed_program.start("platform", "load", str(file))
     assert finished.exit_code == 2, finished
     assert "bad.yaml" in finished.stderr
     assert named in finished.stderr
-    assert installation.refused("platform", "show", "e2e-in-bad-file") == "AccountNotFound"
+    assert installed_program.refused("platform", "show", "e2e-in-bad-file") == "AccountNotFound"
 
 
-def test_missing_account_file(installation: Installation) -> None:
-    assert installation.start("platform", "load", "no-such-file.yaml").exit_code == 2
+def test_missing_account_file(installed_program: InstalledProgram) -> None:
+    assert installed_program.start("platform", "load", "no-such-file.yaml").exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -125,22 +129,24 @@ def test_missing_account_file(installation: Installation) -> None:
     ],
     ids=repr,
 )
-def test_bad_usage(installation: Installation, blocked_account: str, words: list[str]) -> None:
-    finished = installation.start(*words)
+def test_bad_usage(installed_program: InstalledProgram, blocked_account: str, words: list[str]) -> None:
+    finished = installed_program.start(*words)
     assert finished.exit_code == 2, finished
     assert "Traceback" not in finished.stderr
 
 
-def test_fast_forward_is_for_the_local_server_only(installation: Installation, blocked_account: str) -> None:
+def test_fast_forward_is_for_the_local_server_only(
+    installed_program: InstalledProgram, blocked_account: str
+) -> None:
     """The same server, named by TEMPORAL_ADDRESS from a folder in which `make up` has not run."""
-    elsewhere = installation.folder / "elsewhere"
+    elsewhere = installed_program.folder / "elsewhere"
     elsewhere.mkdir()
-    address = (installation.folder / ".closure" / "local.json").read_text(encoding="utf-8")
-    other = Installation(
+    address = (installed_program.folder / ".closure" / "local.json").read_text(encoding="utf-8")
+    other = InstalledProgram(
         elsewhere,
         {
-            **installation.settings,
-            "CLOSURE_DATABASE_URL": f"sqlite+aiosqlite:///{installation.folder}/.closure/accounts.db",
+            **installed_program.settings,
+            "CLOSURE_DATABASE_URL": f"sqlite+aiosqlite:///{installed_program.folder}/.closure/accounts.db",
             "TEMPORAL_ADDRESS": address.split('"temporal_address": "')[1].split('"')[0],
         },
     )

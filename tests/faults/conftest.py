@@ -7,12 +7,12 @@ from temporalio.client import Client
 
 from closure.policy import Policy
 from tests.faults.casualties import Choice, Undisturbed, Ward, undisturbed
-from tests.faults.hurry import hurried
 from tests.faults.scenes import SCENES, Scene
-from tests.workflows.fixtures import house, houses, policies, template_database
-from tests.workflows.house import HouseBuilder
+from tests.harness.fixtures import installation, installations, policies, server_databases, template_database
+from tests.harness.hurry import hurried
+from tests.harness.installation import InstallationBuilder
 
-__all__ = ["house", "houses", "policies", "template_database"]
+__all__ = ["installation", "installations", "policies", "server_databases", "template_database"]
 
 
 @pytest.fixture(scope="session")
@@ -22,40 +22,44 @@ def seed() -> int:
 
 
 @pytest.fixture(scope="session")
-def hurried_houses(
+def hurried_installations(
     client: Client,
     policies: dict[str, Policy],
     template_database: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> HouseBuilder:
-    """Houses in which a dead worker is given up after seconds."""
-    return HouseBuilder(hurried(client), policies, template_database, tmp_path_factory.mktemp("faults"))
+) -> InstallationBuilder:
+    """Installations in which a dead worker is given up after seconds."""
+    return InstallationBuilder(
+        hurried(client), policies, template_database, tmp_path_factory.mktemp("faults")
+    )
 
 
 @pytest.fixture(scope="session")
 async def undisturbed_scenes(
-    hurried_houses: HouseBuilder, tmp_path_factory: pytest.TempPathFactory
+    hurried_installations: InstallationBuilder, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Undisturbed]:
     """Every scene as it goes when nothing goes wrong."""
     folder = tmp_path_factory.mktemp("journals")
-    return {name: await undisturbed(hurried_houses, scene, folder) for name, scene in SCENES.items()}
+    return {name: await undisturbed(hurried_installations, scene, folder) for name, scene in SCENES.items()}
 
 
 @pytest.fixture(scope="session")
 async def ward(
     request: pytest.FixtureRequest,
-    hurried_houses: HouseBuilder,
+    hurried_installations: InstallationBuilder,
     undisturbed_scenes: dict[str, Undisturbed],
     seed: int,
 ) -> AsyncIterator[Ward]:
     """Begins with the points of all chosen tests at once, so that their waits overlap."""
-    ward = Ward(hurried_houses)
+    ward = Ward(hurried_installations)
     for item in request.session.items:
         parameters = (
             item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         )
         scene, choice = parameters.get("scene"), parameters.get("choice")
         if isinstance(scene, Scene) and isinstance(choice, Choice):
-            ward.admit(scene, choice.among(undisturbed_scenes[scene.name].points, seed, scene))
+            points = undisturbed_scenes[scene.name].points
+            if any(map(choice.fits, points)):
+                ward.admit(scene, choice.among(points, seed, scene))
     yield ward
     await ward.empty()

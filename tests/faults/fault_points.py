@@ -1,26 +1,39 @@
-"""Where a worker can be struck: moments around every port call, activity and commit, counted as they come.
+"""Where a worker can be struck: moments around port calls, activities, anchors and the record's transactions.
 
 ``before:billing.forfeit#1`` is the moment before the first call of that port method, ``after:`` the one
 after it has acted and before anybody knows. An activity's name stands for ``before:`` not begun, ``after:``
-done but not reported, ``reported:`` a little later. ``before:commit#3`` is all but written.
+done but not reported, ``reported:`` a little later. ``before:commit#3`` is all but written. Of a transaction
+of the record's, named by what it changes (``record.open-stop``, ``record.confirm-done``, ``record.silent``),
+``before:`` is all but committed and ``after:`` is committed, while nobody knows and nothing is anchored.
 """
 
 import asyncio
 import os
 import signal
 import sys
+import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final, TypeVar
 
-from sqlalchemy import event
-from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, event, select
 
-from tests.faults.around import Act, Call
+from closure.installation import Installation
+from database import Database
+from database.engine import WRITES
+from records.anchors import Anchors, ChainHead
+from records.record import Record
+from records.tables import record_acts, record_closures, record_steps
+from tests.harness.around import Act, Call
 
-_REPORTING_SECONDS = 0.02
+Result = TypeVar("Result")
+
+_REPORTING_SECONDS: Final = 0.02
+RECORD: Final = "record"
+ANCHOR: Final = "anchors.append"
 
 
 class Moment(StrEnum):
@@ -58,6 +71,8 @@ class Fate:
         self._journal = journal
         self._blow = blow
         self._seen: Counter[tuple[Moment, str]] = Counter()
+        # Transactions come to their moments on threads.
+        self._counting = threading.Lock()
 
     async def around_port(self, call: Call, act: Act) -> object:
         self.reach(Moment.BEFORE, call.name)
@@ -76,11 +91,12 @@ class Fate:
             self._strike()
 
     def _arrives(self, moment: Moment, name: str) -> bool:
-        self._seen[moment, name] += 1
-        here = FaultPoint(moment, name, self._seen[moment, name])
-        if self._journal is not None:
-            with self._journal.open("a", encoding="utf-8") as journal:
-                journal.write(f"{here}\n")
+        with self._counting:
+            self._seen[moment, name] += 1
+            here = FaultPoint(moment, name, self._seen[moment, name])
+            if self._journal is not None:
+                with self._journal.open("a", encoding="utf-8") as journal:
+                    journal.write(f"{here}\n")
         return here == self._point
 
     def _strike(self) -> None:
@@ -89,11 +105,60 @@ class Fate:
         os.kill(os.getpid(), self._blow)
 
 
-def watch_commits(engine: AsyncEngine, fate: Fate) -> None:
+class FatefulRecord(Record):
+    """The record, each of its write transactions in the hands of a fate."""
+
+    def __init__(
+        self, database: Database, installation: Installation, anchors: Anchors | None, fate: Fate
+    ) -> None:
+        super().__init__(database, installation, None if anchors is None else _FatefulAnchors(anchors, fate))
+        self._fate = fate
+
+    async def write(self, work: Callable[[Connection], Result]) -> Result:
+        changed: list[str] = []
+
+        def watched(connection: Connection) -> Result:
+            before = _standing(connection)
+            result = work(connection)
+            changed[:] = sorted(_standing(connection) - before)
+            for name in changed:
+                self._fate.reach(Moment.BEFORE, f"{RECORD}.{name}")
+            return result
+
+        result = await super().write(watched)
+        for name in changed:
+            self._fate.reach(Moment.AFTER, f"{RECORD}.{name}")
+        return result
+
+
+class _FatefulAnchors:
+    def __init__(self, inner: Anchors, fate: Fate) -> None:
+        self._inner = inner
+        self._fate = fate
+
+    async def append(self, *heads: ChainHead) -> None:
+        self._fate.reach(Moment.BEFORE, ANCHOR)
+        await self._inner.append(*heads)
+        self._fate.reach(Moment.AFTER, ANCHOR)
+
+
+def _standing(connection: Connection) -> set[str]:
+    """Every step, act and stage as it stands, in names that a fault point can bear."""
+    steps = select(record_steps.c.step, record_steps.c.closed_at)
+    acts = select(record_acts.c.kind, record_acts.c.status)
+    stages = select(record_closures.c.stage)
+    return {
+        *(f"{'open' if closed is None else 'close'}-{step}" for step, closed in connection.execute(steps)),
+        *(f"{kind}-{status}" for kind, status in connection.execute(acts)),
+        *connection.scalars(stages),
+    }
+
+
+def watch_commits(database: Database, fate: Fate) -> None:
     """Reports the moment before each commit of a write, whoever writes."""
 
     def before_commit(connection: Connection) -> None:
-        if connection.get_execution_options().get("database_writes", False):
+        if connection.get_execution_options().get(WRITES, False):
             fate.reach(Moment.BEFORE, "commit")
 
-    event.listen(engine.sync_engine, "commit", before_commit)
+    event.listen(database._engine, "commit", before_commit)

@@ -1,4 +1,4 @@
-"""Worker processes of a house: the real `worker.py`, struck where a test says."""
+"""Worker processes of an installation: the real `worker.py`, struck where a test says."""
 
 import asyncio
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from tests.faults.fault_points import FaultPoint
 from tests.faults.stricken_worker import BLOW, JOURNAL, POINT, work
-from tests.forked import Forked, take_over
-from tests.workflows.house import House, database_url
+from tests.harness.forked import Forked, take_over
+from tests.harness.installation import TestInstallation, database_url
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 class WorkerProcess:
-    """One `worker.py` over a house's database and task queue."""
+    """One `worker.py` over an installation's database and task queue."""
 
     def __init__(self, process: Forked, log: Path) -> None:
         self._process = process
@@ -40,28 +40,29 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def worker_process(
-    house: House,
+    installation: TestInstallation,
     *,
     point: FaultPoint | None = None,
     journal: Path | None = None,
     blow: signal.Signals = signal.SIGKILL,
 ) -> AsyncIterator[WorkerProcess]:
     """Starts one, to be struck at `point`; afterwards it is killed if it still runs."""
-    log = house.database.with_suffix(".log")
+    log = installation.database_file.with_suffix(".log")
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("CLOSURE_", "TEMPORAL_"))
     }
     environment = {
         **inherited,
         "TEMPORAL_CONFIG_FILE": os.devnull,
-        "TEMPORAL_ADDRESS": house.client.service_client.config.target_host,
-        "TEMPORAL_NAMESPACE": house.client.namespace,
-        "CLOSURE_DATABASE_URL": database_url(house.database),
+        "TEMPORAL_ADDRESS": installation.client.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": installation.client.namespace,
+        "CLOSURE_DATABASE_URL": database_url(installation.database_file),
         "CLOSURE_POLICY_DIR": str(PROJECT / "policies"),
-        "CLOSURE_TASK_QUEUE": house.task_queue,
+        "CLOSURE_TASK_QUEUE": installation.task_queue,
         "CLOSURE_LOG_FORMAT": "json",
-        "CLOSURE_SIGNING_KEY_FILE": str(house.signing_key_file),
-        "CLOSURE_ANCHOR_FILE": str(house.anchor_file),
+        "CLOSURE_SIGNING_KEY_FILE": str(installation.signing_key_file),
+        "CLOSURE_ANCHOR_FILE": str(installation.anchor_file),
+        "CLOSURE_ERASURES_FILE": str(installation.erasures_file),
         **({POINT: str(point), BLOW: blow.name} if point else {}),
         **({JOURNAL: str(journal)} if journal else {}),
     }

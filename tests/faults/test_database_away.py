@@ -6,40 +6,49 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from closure.events import EventType
 from closure.lifecycle import Outcome, Stage
-from connectors.embedded import EmbeddedPlatform
-from database.engine import DatabaseUnreachable, create_engine
-from records.entries import EventType
+from connectors.embedded import embedded_platform
+from database import Database, DatabaseUnreachable
+from database.database import Work
+from records.record import Record
 from tests.faults.aftermath import aftermath
 from tests.faults.casualties import Undisturbed, own_events
-from tests.faults.scenes import SCENES, Customer, Step
-from tests.workflows.house import House, HouseBuilder, database_url, eventually, running_worker
+from tests.faults.scenes import SCENES, Customer, Part
+from tests.harness.installation import InstallationBuilder, TestInstallation, database_url, running_worker
+from tests.harness.waiting import eventually
 
-MORE_EVENTS = 10
-"""What an outage may add to a history: a local activity's end, one normal activity, workflow tasks."""
+Result = TypeVar("Result")
+
+MORE_EVENTS = 6
+"""What an outage may add to a history: a local activity's end and one normal activity, twice at most."""
 PATIENCE = timedelta(seconds=60)
 
 
-@dataclass
-class Outage:
-    """While `on`, no transaction begins: a write, or any at all."""
+class Outage(Database):
+    """A database in which, while `on`, no transaction begins: a write, or any at all."""
 
-    engine: AsyncEngine
-    writes_only: bool
-    on: bool = False
-    refused: int = 0
+    def __init__(self, url: str, *, writes_only: bool) -> None:
+        super().__init__(url)
+        self.writes_only = writes_only
+        self.on = False
+        self.refused = 0
 
-    def __post_init__(self) -> None:
-        event.listen(self.engine.sync_engine, "begin", self._begin, insert=True)
+    async def read(self, work: Work[Result]) -> Result:
+        if not self.writes_only:
+            self._refuse()
+        return await super().read(work)
 
-    def _begin(self, connection: Connection) -> None:
-        if self.on and (not self.writes_only or connection.get_execution_options().get("database_writes")):
+    async def write(self, work: Work[Result]) -> Result:
+        self._refuse()
+        return await super().write(work)
+
+    def _refuse(self) -> None:
+        if self.on:
             self.refused += 1
             raise DatabaseUnreachable("the database cannot be used: gone for a moment")
 
@@ -53,24 +62,26 @@ class Outage:
 
 
 @asynccontextmanager
-async def worker_with_outage(house: House, *, writes_only: bool = True) -> AsyncIterator[Outage]:
-    """A worker whose database connections are in the hands of the outage; the test has its own."""
-    engine = create_engine(database_url(house.database))
-    outage = Outage(engine, writes_only)
-    async with running_worker(replace(house, engine=engine, platform=EmbeddedPlatform.connect(engine))):
+async def worker_with_outage(
+    installation: TestInstallation, *, writes_only: bool = True
+) -> AsyncIterator[Outage]:
+    """A worker whose database is in the hands of the outage; the test has its own."""
+    outage = Outage(database_url(installation.database_file), writes_only=writes_only)
+    record = Record(outage, installation.record.installation, installation.record._anchors)
+    async with running_worker(replace(installation, record=record, platform=embedded_platform(outage))):
         yield outage
         outage.on = False
-    await engine.dispose()
+    await outage.dispose()
 
 
 @dataclass(frozen=True)
 class Juncture:
-    """The outage begins after so many of the customer's steps and ends after so many failed transactions.
+    """The outage begins after so many of the customer's parts and ends after so many failed transactions.
 
     A local activity fails three times, then a normal one again; a normal one alone waits longer each time.
     """
 
-    after_steps: int
+    after_parts: int
     failures: int
 
 
@@ -79,22 +90,24 @@ JUNCTURES = {
     "renouncing": Juncture(1, 5),
     "confirming": Juncture(2, 2),
     "entering": Juncture(3, 5),
-    "ending the silence": Juncture(4, 8),
+    "ending the silence": Juncture(4, 4),
 }
 
 
 @pytest.mark.parametrize("juncture", list(JUNCTURES.values()), ids=list(JUNCTURES))
 async def test_a_database_that_cannot_be_written_delays_and_loses_nothing(
-    hurried_houses: HouseBuilder, undisturbed_scenes: dict[str, Undisturbed], juncture: Juncture
+    hurried_installations: InstallationBuilder, undisturbed_scenes: dict[str, Undisturbed], juncture: Juncture
 ) -> None:
-    async with hurried_houses.open(with_worker=False) as house, worker_with_outage(house) as outage:
-        account = await SCENES["deleted"].open(house)
+    async with (
+        hurried_installations.open(with_worker=False) as installation,
+        worker_with_outage(installation) as outage,
+    ):
+        account = await SCENES["deleted"].open(installation)
         customer = Customer(account)
-        steps = customer.steps()
-        for step in steps[: juncture.after_steps]:
-            await step()
+        parts = customer.parts()
+        await _all(parts[: juncture.after_parts])
         outage.on = True
-        going_on = asyncio.create_task(_all(steps[juncture.after_steps :]))
+        going_on = asyncio.create_task(_all(parts[juncture.after_parts :]))
         await outage.met(juncture.failures)
         outage.on = False
         await going_on
@@ -105,20 +118,20 @@ async def test_a_database_that_cannot_be_written_delays_and_loses_nothing(
 
 
 async def test_a_database_that_cannot_be_reached_at_the_end_deletes_nothing_unread(
-    hurried_houses: HouseBuilder, undisturbed_scenes: dict[str, Undisturbed]
+    hurried_installations: InstallationBuilder, undisturbed_scenes: dict[str, Undisturbed]
 ) -> None:
     async with (
-        hurried_houses.open(with_worker=False) as house,
-        worker_with_outage(house, writes_only=False) as outage,
+        hurried_installations.open(with_worker=False) as installation,
+        worker_with_outage(installation, writes_only=False) as outage,
     ):
-        account = await SCENES["deleted"].open(house)
-        *steps, end_silence = Customer(account).steps()
-        await _all(steps)
+        account = await SCENES["deleted"].open(installation)
+        *parts, end_silence = Customer(account).parts()
+        await _all(parts)
         await account.until(Stage.SILENT, within=PATIENCE)
         before = (await aftermath(account)).things
         outage.on = True
         ending = asyncio.create_task(end_silence())
-        await outage.met(8)
+        await outage.met(4)
         assert (await aftermath(account)).things == before
         outage.on = False
         await ending
@@ -134,11 +147,13 @@ async def test_a_database_that_cannot_be_reached_at_the_end_deletes_nothing_unre
         )
 
 
-async def test_a_database_that_is_locked_for_a_while_is_waited_for(hurried_houses: HouseBuilder) -> None:
-    async with hurried_houses.open() as house:
-        account = await house.account()
+async def test_a_database_that_is_locked_for_a_while_is_waited_for(
+    hurried_installations: InstallationBuilder,
+) -> None:
+    async with hurried_installations.open() as installation:
+        account = await installation.account()
         await account.ready()
-        with closing(sqlite3.connect(house.database, isolation_level=None)) as other:
+        with closing(sqlite3.connect(installation.database_file, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             confirming = asyncio.create_task(account.confirm())
             done, _ = await asyncio.wait({confirming}, timeout=1.5)
@@ -149,6 +164,6 @@ async def test_a_database_that_is_locked_for_a_while_is_waited_for(hurried_house
         assert await account.failed_tasks() == []
 
 
-async def _all(steps: list[Step]) -> None:
-    for step in steps:
-        await step()
+async def _all(parts: list[Part]) -> None:
+    for part in parts:
+        await part()

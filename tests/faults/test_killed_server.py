@@ -7,14 +7,15 @@ import pytest
 from temporalio.client import Client
 
 from closure.lifecycle import Stage
-from deploy.temporal_server import RunningServer, start_local_server, stop_local_server
 from keys.data_converter import build_data_converter
+from local.temporal_server import RunningServer, start_local_server, stop_local_server
 from tests.faults.aftermath import aftermath
-from tests.faults.around import Act, AroundActivities, Call
 from tests.faults.casualties import Undisturbed
-from tests.faults.hurry import hurried
+from tests.faults.fault_points import Moment
 from tests.faults.scenes import SCENES, Customer
-from tests.workflows.house import HouseBuilder
+from tests.harness.around import Act, AroundActivities, Call
+from tests.harness.hurry import hurried
+from tests.harness.installation import InstallationBuilder
 
 
 @pytest.fixture(scope="module")
@@ -31,21 +32,24 @@ async def its_client(mortal_server: RunningServer) -> Client:
 
 
 class Executioner:
-    """Kills and restarts the server when the worker comes to a call for the nth time; the call goes on."""
+    """Kills and restarts the server once when the worker comes to an activity, or has done it."""
 
-    def __init__(self, server: RunningServer, name: str, number: int = 1) -> None:
+    def __init__(self, server: RunningServer, name: str, moment: Moment) -> None:
         self._server = server
         self._name = name
-        self._left = number
+        self._moment = moment
         self.done = False
 
     async def __call__(self, call: Call, act: Act) -> object:
-        if call.name == self._name:
-            self._left -= 1
-            if self._left == 0:
-                await kill_and_restart(self._server)
-                self.done = True
-        return await act()
+        if call.name != self._name or self.done:
+            return await act()
+        self.done = True
+        if self._moment is Moment.BEFORE:
+            await kill_and_restart(self._server)
+            return await act()
+        answer = await act()
+        await kill_and_restart(self._server)
+        return answer
 
 
 async def kill_and_restart(server: RunningServer) -> None:
@@ -54,21 +58,21 @@ async def kill_and_restart(server: RunningServer) -> None:
 
 
 async def test_a_server_killed_in_the_silent_period_loses_nothing(
-    hurried_houses: HouseBuilder,
+    hurried_installations: InstallationBuilder,
     mortal_server: RunningServer,
     its_client: Client,
     undisturbed_scenes: dict[str, Undisturbed],
 ) -> None:
-    async with hurried_houses.open(client=hurried(its_client)) as house:
-        closing = await SCENES["deleted"].open(house)
-        *steps, end_silence = Customer(closing).steps()
-        for step in steps:
-            await step()
-        before = await closing.status()
+    async with hurried_installations.open(client=hurried(its_client)) as installation:
+        closing = await SCENES["deleted"].open(installation)
+        *parts, end_silence = Customer(closing).parts()
+        for part in parts:
+            await part()
+        before = await closing.view()
         assert before.stage is Stage.SILENT
         clock = await closing.now()
         await kill_and_restart(mortal_server)
-        assert await closing.status() == before
+        assert await closing.view() == before
         assert await closing.now() >= clock
         await end_silence()
         await closing.outcome()
@@ -77,28 +81,28 @@ async def test_a_server_killed_in_the_silent_period_loses_nothing(
 
 
 @pytest.mark.parametrize(
-    ("activity", "number"),
+    ("activity", "moment"),
     [
-        ("open_closure", 1),  # in `close`, before anything is in the record
-        ("survey", 1),  # in `close`, after its start
-        ("authorize", 1),  # the first act of `renounce`
-        ("survey", 2),  # the first act of `confirm`
-        ("authorize", 2),  # in the task that commits to the closure, before it does
-        ("stop_access", 1),  # in the same task: the record says confirmed, the history does not yet
+        ("open_closure", Moment.BEFORE),
+        ("open_closure", Moment.AFTER),  # the record has the closure, the history has no update yet
+        ("renounce", Moment.AFTER),
+        ("confirm", Moment.BEFORE),
+        ("confirm", Moment.AFTER),  # the record says confirmed, the history does not yet
+        ("enter", Moment.AFTER),
     ],
 )
 async def test_a_server_killed_in_the_middle_of_an_update_loses_and_repeats_nothing(
-    hurried_houses: HouseBuilder,
+    hurried_installations: InstallationBuilder,
     mortal_server: RunningServer,
     its_client: Client,
     undisturbed_scenes: dict[str, Undisturbed],
     activity: str,
-    number: int,
+    moment: Moment,
 ) -> None:
-    executioner = Executioner(mortal_server, activity, number)
+    executioner = Executioner(mortal_server, activity, moment)
     client = hurried(its_client, AroundActivities(executioner))
-    async with hurried_houses.open(client=client) as house:
-        closing = await SCENES["deleted"].open(house)
+    async with hurried_installations.open(client=client) as installation:
+        closing = await SCENES["deleted"].open(installation)
         await SCENES["deleted"].carry(closing)
         await closing.outcome()
         assert executioner.done

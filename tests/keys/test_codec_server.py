@@ -20,11 +20,13 @@ from temporalio.api.common.v1 import Payload, Payloads
 from keys.codec_server import BODY_LIMIT
 from keys.key_ring import PayloadKeys, new_key_ring
 from keys.payload_cipher import PayloadCipher
+from keys.payload_place import PayloadPlace, PlaceKind
 
 PROJECT = Path(__file__).resolve().parents[2]
 WEB_UI = "http://localhost:8233"
 TOKEN = "a-token-of-forty-characters-for-the-test"
 SECRET = b'"about-marker-1f2"'
+HERE = PayloadPlace(PlaceKind.WORKFLOW, "closure/p/a-1")
 RING = new_key_ring()
 CIPHER = PayloadCipher(PayloadKeys(RING))
 JSON = {"Content-Type": "application/json", "X-Namespace": "default"}
@@ -125,17 +127,19 @@ def body_of(*payloads: Payload) -> bytes:
 
 
 def test_decodes_what_is_encrypted_and_leaves_the_rest(server: Server) -> None:
-    answer = server.ask("/decode?preserveStorageRefs=true", body_of(CIPHER.seal(plain()), plain()), BEARER)
+    answer = server.ask(
+        "/decode?preserveStorageRefs=true", body_of(CIPHER.seal(plain(), HERE), plain()), BEARER
+    )
     assert answer.status == 200
     assert answer.payloads == [plain(), plain()]
     assert answer.headers["cache-control"] == "no-store"
 
 
 def test_a_damaged_payload_and_one_of_another_key_stay_encrypted(server: Server) -> None:
-    damaged = CIPHER.seal(plain())
+    damaged = CIPHER.seal(plain(), HERE)
     damaged.data = damaged.data[:-1] + bytes([damaged.data[-1] ^ 1])
-    other = PayloadCipher(PayloadKeys(new_key_ring())).seal(plain())
-    assert server.ask("/decode", body_of(damaged, other, CIPHER.seal(plain())), BEARER).payloads == [
+    other = PayloadCipher(PayloadKeys(new_key_ring())).seal(plain(), HERE)
+    assert server.ask("/decode", body_of(damaged, other, CIPHER.seal(plain(), HERE)), BEARER).payloads == [
         damaged,
         other,
         plain(),
@@ -149,7 +153,7 @@ def test_a_damaged_payload_and_one_of_another_key_stay_encrypted(server: Server)
 )
 def test_without_the_token_nothing_is_decoded(server: Server, authorization: str | None) -> None:
     headers = JSON if authorization is None else {**JSON, "Authorization": authorization}
-    answer = server.ask("/decode", body_of(CIPHER.seal(plain())), {**headers, "Origin": WEB_UI})
+    answer = server.ask("/decode", body_of(CIPHER.seal(plain(), HERE)), {**headers, "Origin": WEB_UI})
     assert answer.status == 401
     assert SECRET not in answer.body
     assert answer.headers["access-control-allow-origin"] == WEB_UI, "so that the Web UI can say why"
@@ -173,7 +177,7 @@ def test_the_web_ui_may_ask_with_a_cookie_and_nobody_else(server: Server) -> Non
         stranger = {"Origin": origin}
         refused = server.ask("/decode", None, {**stranger, **preflight}, method="OPTIONS")
         assert "access-control-allow-origin" not in refused.headers
-        answer = server.ask("/decode", body_of(CIPHER.seal(plain())), {**BEARER, **stranger})
+        answer = server.ask("/decode", body_of(CIPHER.seal(plain(), HERE)), {**BEARER, **stranger})
         assert answer.status == 403
         assert "access-control-allow-origin" not in answer.headers
         assert SECRET not in answer.body
@@ -190,7 +194,7 @@ def test_a_person_signs_in_once(server: Server) -> None:
     assert {"HttpOnly", "SameSite=strict"} <= {part.strip() for part in cookie.split(";")}
     assert TOKEN not in cookie
     session = cookie.split(";")[0]
-    sealed = body_of(CIPHER.seal(plain()))
+    sealed = body_of(CIPHER.seal(plain(), HERE))
     assert server.ask("/decode", sealed, {**JSON, "Origin": WEB_UI, "Cookie": session}).payloads == [plain()]
     name, _, value = session.partition("=")
     ends, _, seal = value.partition(".")
@@ -245,20 +249,29 @@ def test_a_giant_body_is_refused_however_it_is_announced(server: Server) -> None
 
 
 def test_only_the_named_namespaces_are_decoded(server: Server) -> None:
-    sealed = body_of(CIPHER.seal(plain()))
+    sealed = body_of(CIPHER.seal(plain(), HERE))
     assert server.ask("/decode", sealed, {**BEARER, "X-Namespace": "other"}).status == 403
     assert server.ask("/decode", sealed, {"Authorization": f"Bearer {TOKEN}"}).status == 403
 
 
-def test_nothing_else_is_served_and_nothing_is_encoded_unasked(server: Server, tmp_path: Path) -> None:
-    assert server.ask("/encode", body_of(plain()), BEARER).status == 404
+def test_nothing_else_is_served(server: Server) -> None:
     assert server.ask("/decode", method="GET").status == 405
+    assert server.ask("/encode", method="GET").status == 405
+    assert server.ask("/keys", method="GET").status == 404
     assert server.ask("/", method="GET").headers["content-security-policy"].startswith("default-src 'none'")
-    with serving(tmp_path, "--encode") as encoder:
-        assert encoder.ask("/encode", body_of(plain()), JSON).status == 401
-        (sealed,) = encoder.ask("/encode", body_of(plain()), BEARER).payloads
-        assert SECRET not in sealed.data
-        assert CIPHER.open(sealed) == plain()
+
+
+def test_an_empty_signal_of_the_web_ui_passes_and_nothing_else_is_sent_through_it(server: Server) -> None:
+    empty = [
+        Payload(metadata={"encoding": b"json/plain"}, data=b"{}"),
+        Payload(metadata={"encoding": b"binary/null"}),
+    ]
+    assert server.ask("/encode", body_of(*empty), BEARER).payloads == empty
+    assert server.ask("/encode", body_of(*empty), JSON).status == 401
+    for content in (plain(), CIPHER.seal(plain(), HERE)):
+        refused = server.ask("/encode", body_of(empty[0], content), BEARER)
+        assert refused.status == 403
+        assert "only an empty payload" in json.loads(refused.body)["message"]
 
 
 @pytest.mark.parametrize(

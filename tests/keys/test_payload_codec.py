@@ -4,14 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import DataConverter
+from temporalio.converter import (
+    ActivitySerializationContext,
+    DataConverter,
+    SerializationContext,
+    WorkflowSerializationContext,
+)
 from temporalio.exceptions import ApplicationError
 
 from keys.data_converter import build_data_converter, configured_data_converter
 from keys.key_ring import KeyRing, PayloadKeys, new_key_ring
 from keys.payload_cipher import PayloadCipher
 from keys.payload_codec import EncryptionCodec
-from keys.payload_faults import DamagedPayload, PayloadFault, UnknownKey, payload_fault
+from keys.payload_faults import DamagedPayload, MisplacedPayload, PayloadFault, UnknownKey, payload_fault
+from keys.payload_place import PayloadPlace, PlaceKind
 from keys.secret_file import SecretFault
 from settings import Encryption, Settings
 
@@ -20,6 +26,25 @@ RING = new_key_ring()
 KEYS = PayloadKeys(RING)
 ON = build_data_converter(Encryption.ON, KEYS)
 PLAIN = build_data_converter()
+
+
+def workflow(workflow_id: str, namespace: str = "default") -> WorkflowSerializationContext:
+    return WorkflowSerializationContext(namespace=namespace, workflow_id=workflow_id)
+
+
+def activity(workflow_id: str, activity_type: str, activity_id: str | None = "1") -> SerializationContext:
+    return ActivitySerializationContext(
+        namespace="default",
+        activity_id=activity_id,
+        activity_type=activity_type,
+        activity_task_queue="queue",
+        workflow_id=workflow_id,
+        workflow_type="AccountClosure",
+        is_local=False,
+    )
+
+
+HERE = workflow("closure/p/a-1")
 
 
 async def fault_of(converter: DataConverter, payloads: list[Payload]) -> PayloadFault:
@@ -31,7 +56,7 @@ async def fault_of(converter: DataConverter, payloads: list[Payload]) -> Payload
 
 
 async def test_content_and_metadata_are_hidden_and_come_back() -> None:
-    values = [{"account": MARKER}, None, b"\x00\xff", MARKER, 5, [], {}]
+    values: list[object] = [{"account": MARKER}, None, b"\x00\xff", MARKER, 5, [], {}]
     sealed = await ON.encode(values)
     assert MARKER.encode() not in b"".join(payload.SerializeToString() for payload in sealed)
     assert {payload.metadata["encoding"] for payload in sealed} == {b"binary/encrypted"}
@@ -63,13 +88,13 @@ async def test_failures_hide_message_and_stack_trace() -> None:
 @given(content=st.binary(max_size=300), position=st.integers(min_value=0), bit=st.integers(0, 7))
 def test_any_changed_bit_of_a_sealed_payload_is_noticed(content: bytes, position: int, bit: int) -> None:
     cipher = PayloadCipher(KEYS)
-    sealed = cipher.seal(Payload(metadata={"encoding": b"binary/plain"}, data=content))
-    assert cipher.open(sealed).data == content
+    sealed = cipher.seal(Payload(metadata={"encoding": b"binary/plain"}, data=content), None)
+    assert cipher.open(sealed, None).data == content
     changed = bytearray(sealed.data)
     changed[position % len(changed)] ^= 1 << bit
     sealed.data = bytes(changed)
     with pytest.raises(DamagedPayload):
-        cipher.open(sealed)
+        cipher.open(sealed, None)
 
 
 @pytest.mark.parametrize("length", [0, 11, 12, 27])
@@ -137,12 +162,79 @@ async def test_encryption_without_keys_never_becomes_plain_text() -> None:
         with pytest.raises(SecretFault, match="CLOSURE_PAYLOAD_KEYS_FILE"):
             EncryptionCodec(encryption, None)
         with pytest.raises(SecretFault):
-            configured_data_converter(Settings(_env_file=None, encryption=encryption))  # type: ignore[call-arg]
+            configured_data_converter(Settings(_env_file=None, encryption=encryption))
 
 
 async def test_keys_alone_turn_encryption_on() -> None:
-    settings = Settings(_env_file=None, payload_keys=RING.to_json())  # type: ignore[arg-type, call-arg]
+    settings = Settings(_env_file=None, payload_keys=RING.to_json())  # type: ignore[arg-type]
     (written,) = await configured_data_converter(settings).encode([MARKER])
     assert written.metadata["encoding"] == b"binary/encrypted"
-    (plain,) = await configured_data_converter(Settings(_env_file=None)).encode([MARKER])  # type: ignore[call-arg]
+    (plain,) = await configured_data_converter(Settings(_env_file=None)).encode([MARKER])
     assert plain.metadata["encoding"] == b"json/plain"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        workflow("closure/p/a-2"),
+        activity("closure/p/a-1", "erase"),
+        activity("closure/p/a-2", "erase"),
+        activity("", "erase"),
+        None,
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("encryption", list(Encryption))
+async def test_what_was_sealed_elsewhere_is_refused(
+    elsewhere: SerializationContext | None, encryption: Encryption
+) -> None:
+    writer = ON if elsewhere is None else ON.with_context(elsewhere)
+    copied = await writer.encode([MARKER])
+    fault = await fault_of(build_data_converter(encryption, KEYS).with_context(HERE), copied)
+    assert str(fault) == "a payload was not sealed for workflow closure/p/a-1, where it was found"
+
+
+async def test_an_activitys_payload_is_refused_by_another_activity_and_by_the_workflow() -> None:
+    copied = await ON.with_context(activity("w", "survey")).encode([MARKER])
+    for place in (activity("w", "erase"), activity("v", "survey"), workflow("w")):
+        assert "not sealed for" in str(await fault_of(ON.with_context(place), copied))
+    back = ON.with_context(activity("w", "survey", activity_id=None))
+    assert await back.decode(copied) == [MARKER], "worker and workflow don't know the same of an activity"
+
+
+async def test_a_place_can_not_be_pasted_onto_a_payload() -> None:
+    (own,) = await ON.with_context(HERE).encode([MARKER])
+    (copied,) = await ON.with_context(workflow("closure/p/a-2")).encode([MARKER])
+    assert await ON.with_context(HERE).decode([own]) == [MARKER]
+    copied.metadata["encryption-place"] = own.metadata["encryption-place"]
+    assert "was changed since it was sealed" in str(await fault_of(ON.with_context(HERE), [copied]))
+    assert "was changed since it was sealed" in str(await fault_of(ON, [copied]))
+
+
+async def test_people_read_payloads_of_every_place() -> None:
+    for place in (HERE, activity("w", "survey")):
+        assert await ON.decode(await ON.with_context(place).encode([MARKER])) == [MARKER]
+
+
+async def test_a_place_is_the_same_in_every_namespace_and_is_not_told() -> None:
+    (sealed,) = await ON.with_context(workflow(MARKER)).encode(["x"])
+    assert MARKER.encode() not in sealed.SerializeToString()
+    assert await ON.with_context(workflow(MARKER, namespace="replay")).decode([sealed]) == ["x"]
+
+
+async def test_a_misplaced_failure_is_refused() -> None:
+    from temporalio.api.failure.v1 import Failure
+
+    failure = Failure()
+    await ON.with_context(workflow("w")).encode_failure(ApplicationError(MARKER, "detail"), failure)
+    assert isinstance(await ON.with_context(workflow("w")).decode_failure(failure), ApplicationError)
+    with pytest.raises((PayloadFault, RuntimeError)) as raised:
+        await ON.with_context(HERE).decode_failure(failure)
+    assert payload_fault(raised.value) is not None
+
+
+def test_the_cipher_tells_misplaced_from_damaged() -> None:
+    cipher = PayloadCipher(KEYS)
+    here, there = (PayloadPlace(PlaceKind.WORKFLOW, workflow_id) for workflow_id in ("a", "b"))
+    with pytest.raises(MisplacedPayload):
+        cipher.open(cipher.seal(Payload(data=b"x"), there), here)

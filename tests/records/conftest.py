@@ -1,31 +1,54 @@
 """Each test gets the record's tables in an empty database of its own, on SQLite and on PostgreSQL."""
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from records.closures import ClosureRecords
+from database import Database
 from records.identity import IdentityRecords
-from tests.databases import (
-    engine,
+from records.installation import installation_of
+from records.listing import ClosureLists
+from records.reading import ClosureRecords
+from records.record import Record
+from tests.harness.databases import (
+    database,
+    database_url,
     postgresql_cluster,
     postgresql_template,
+    postgresql_url,
     prepared_database_url,
     template_database,
 )
-from tests.records.samples import WallClock
+from tests.records.samples import Closures
+from tests.records.wall_clock import WallClock
 
 __all__ = [
-    "engine",
+    "database",
+    "database_url",
     "postgresql_cluster",
     "postgresql_template",
+    "postgresql_url",
     "prepared_database_url",
     "template_database",
 ]
 
 
 @pytest.fixture
-def records(engine: AsyncEngine) -> ClosureRecords:
-    return ClosureRecords(engine)
+async def record(database: Database) -> Record:
+    return Record(database, await installation_of(database))
+
+
+@pytest.fixture
+def closures(record: Record) -> Closures:
+    return Closures(record)
+
+
+@pytest.fixture
+def records(record: Record) -> ClosureRecords:
+    return ClosureRecords(record)
+
+
+@pytest.fixture
+def lists(record: Record) -> ClosureLists:
+    return ClosureLists(record)
 
 
 @pytest.fixture
@@ -34,5 +57,5 @@ def clock() -> WallClock:
 
 
 @pytest.fixture
-def identity(engine: AsyncEngine, clock: WallClock) -> IdentityRecords:
-    return IdentityRecords(engine, clock)
+def identity(database: Database, clock: WallClock) -> IdentityRecords:
+    return IdentityRecords(database, lambda _: clock())

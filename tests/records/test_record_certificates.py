@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from database import transaction
-from records.certificates import CertificateRecords, KeptCertificate
-from records.closures import ClosureRecords
-from tests.records.samples import OPENED_AT, new_closure
+from database import Database
+from records.certificates import KeptCertificate, certificates_of_subaccounts, keep_certificate
+from records.reading import ClosureRecords
+from records.record import Record
+from tests.records.samples import OPENED_AT, Closures, execute, new_state
 
 
 def issued(closure_id: str = "c-1", **changes: str) -> KeptCertificate:
@@ -27,49 +27,48 @@ def issued(closure_id: str = "c-1", **changes: str) -> KeptCertificate:
     return first.model_copy(update=changes)
 
 
-async def test_it_is_read_as_it_was_kept(engine: AsyncEngine, records: ClosureRecords) -> None:
-    await records.open(new_closure())
-    certificates = CertificateRecords(engine)
-    assert await certificates.get("c-1") is None
-    assert await certificates.keep(issued()) == issued()
-    assert await certificates.get("c-1") == issued()
+async def keep(record: Record, certificate: KeptCertificate) -> KeptCertificate:
+    return await record.write(lambda connection: keep_certificate(connection, certificate))
+
+
+async def test_it_is_read_as_it_was_kept(closures: Closures, record: Record, records: ClosureRecords) -> None:
+    await closures.open()
+    assert await records.certificate("c-1") is None
+    assert await keep(record, issued()) == issued()
+    assert await records.certificate("c-1") == issued()
 
 
 async def test_of_two_that_are_issued_at_once_one_is_the_certificate(
-    engine: AsyncEngine, records: ClosureRecords
+    closures: Closures, record: Record, records: ClosureRecords
 ) -> None:
-    await records.open(new_closure())
-    certificates = CertificateRecords(engine)
-    answers = await asyncio.gather(*(certificates.keep(issued(content=f"{each}")) for each in range(5)))
+    await closures.open()
+    answers = await asyncio.gather(*(keep(record, issued(content=f"{each}")) for each in range(5)))
     assert len({answer.content for answer in answers}) == 1
-    assert await certificates.get("c-1") == answers[0]
+    assert await records.certificate("c-1") == answers[0]
 
 
-async def test_a_subaccounts_is_found_by_its_owners_closure(
-    engine: AsyncEngine, records: ClosureRecords
-) -> None:
-    certificates = CertificateRecords(engine)
+async def test_a_subaccounts_is_found_by_its_owners_closure(closures: Closures, record: Record) -> None:
     for number, owner in ((3, "c-1"), (2, "c-1"), (4, "c-9")):
-        await records.open(new_closure(f"c-{number}", f"a-{number}"))
-        await certificates.keep(issued(f"c-{number}", owner_closure_id=owner, account_id=f"a-{number}"))
-    assert [each.closure_id for each in await certificates.of_subaccounts("c-1")] == ["c-2", "c-3"]
-    assert await certificates.of_subaccounts("c-2") == ()
+        await closures.open(new_state(f"c-{number}", f"a-{number}"))
+        await keep(record, issued(f"c-{number}", owner_closure_id=owner, account_id=f"a-{number}"))
+    found = await record.read(lambda connection: certificates_of_subaccounts(connection, "c-1"))
+    assert [each.closure_id for each in found] == ["c-2", "c-3"]
+    assert await record.read(lambda connection: certificates_of_subaccounts(connection, "c-2")) == ()
 
 
-async def test_a_certificate_needs_its_closure(engine: AsyncEngine) -> None:
+async def test_a_certificate_needs_its_closure(record: Record) -> None:
     with pytest.raises(IntegrityError):
-        await CertificateRecords(engine).keep(issued())
+        await keep(record, issued())
 
 
 @pytest.mark.parametrize(
     "statement", ["UPDATE record_certificates SET content = 'x'", "DELETE FROM record_certificates"]
 )
 async def test_the_database_lets_nobody_change_it(
-    engine: AsyncEngine, records: ClosureRecords, statement: str
+    closures: Closures, record: Record, records: ClosureRecords, database: Database, statement: str
 ) -> None:
-    await records.open(new_closure())
-    await CertificateRecords(engine).keep(issued())
+    await closures.open()
+    await keep(record, issued())
     with pytest.raises(DBAPIError, match="certificates are never changed"):
-        async with transaction(engine) as connection:
-            await connection.execute(text(statement))
-    assert await CertificateRecords(engine).get("c-1") == issued()
+        await execute(database, text(statement))
+    assert await records.certificate("c-1") == issued()

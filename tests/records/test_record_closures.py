@@ -1,259 +1,272 @@
-"""Opening, stepping and resuming: compare-and-set, idempotent by key, one open closure per account."""
+"""Opening and stepping: one transaction, compare-and-set, one open closure per account."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from closure.errors import RefusalType, Refused
+from closure.events import CancelIgnored, EventType
 from closure.lifecycle import STEPS, Outcome, Stage, may_step
-from closure.messages import StatusDocument
-from database import reading, transaction
-from records.closures import ClosureRecords
-from records.entries import EventType
-from records.tables import record_closures
+from closure.plan import PlannedErasure
+from closure.state import ClosureState
+from closure.transitions import Change, at_stage, check_started, withdrawn
+from database import Database
+from records.closures import LockedClosure, lock_closure
+from records.listing import ClosureLists
+from records.plans import PlanMissing, find_plan, read_plan
+from records.reading import ClosureRecords
+from records.record import Record
+from records.tables import record_closures, record_plans
 from tests.records.samples import (
-    CONFIRMED,
+    FINDINGS,
+    LATER,
     OPENED_AT,
-    SNAPSHOT,
-    carry_to,
-    document,
-    entry,
-    new_closure,
+    PLAN_HASH,
+    WAY,
+    Closures,
+    Transition,
+    confirm,
+    execute,
+    findings,
+    new_state,
+    rows,
 )
+from tests.unit.examples import account, alibaba_cloud, statement
 
 
-async def test_an_opened_closure_reads_back_as_it_was_written(records: ClosureRecords) -> None:
-    await records.open(new_closure())
+def note(state: ClosureState) -> Change:
+    return Change(state, CancelIgnored())
+
+
+def leading_to(stage: Stage) -> Transition:
+    return lambda state: Change(at_stage(state, stage), CancelIgnored())
+
+
+async def test_an_opened_closure_reads_back_as_it_was_written(
+    closures: Closures, records: ClosureRecords
+) -> None:
+    await closures.open()
     recorded = await records.get("c-1")
     assert recorded is not None
-    assert recorded.document == document()
+    assert recorded.state == new_state()
     assert (recorded.opened_at, recorded.updated_at) == (OPENED_AT, OPENED_AT)
-    assert (recorded.opened_by, recorded.run_epoch, recorded.event_count) == ("u-1", 0, 1)
+    assert (recorded.opened_by, recorded.run_id, recorded.event_count) == ("u-1", "run-1", 1)
     assert await records.open_closure("a-1") == recorded
     assert await records.last("a-1") == recorded
-    assert await records.policy_snapshot("c-1") == SNAPSHOT
+    assert await records.policy("c-1") == alibaba_cloud()
     (opened,) = await records.events("c-1")
     assert (opened.event, opened.stage_from, opened.stage_to) == (EventType.OPENED, None, Stage.OPENED)
     assert (opened.actor, opened.time) == ("u-1", OPENED_AT)
     assert opened.details["mode"] == "delete"
 
 
-async def test_a_second_open_of_the_account_is_refused_and_names_the_first(records: ClosureRecords) -> None:
-    await records.open(new_closure())
-    with pytest.raises(Refused, match="c-1") as refused:
-        await records.open(new_closure("c-2"))
-    assert refused.value.type is RefusalType.CLOSURE_ALREADY_OPEN
+async def test_a_second_open_of_the_account_is_refused_and_names_the_first(
+    closures: Closures, records: ClosureRecords
+) -> None:
+    await closures.open()
+    for closure_id in ("c-2", "c-1"):
+        with pytest.raises(Refused, match="c-1") as refused:
+            await closures.open(new_state(closure_id))
+        assert refused.value.type is RefusalType.CLOSURE_ALREADY_OPEN
     assert await records.get("c-2") is None
     assert await records.events("c-2") == ()
 
 
-async def test_opening_again_with_the_same_key_changes_nothing(records: ClosureRecords) -> None:
-    await carry_to(records, Stage.CHECKING)
-    before = await records.get("c-1")
-    await records.open(new_closure(time=OPENED_AT + timedelta(days=1), opened_by="u-9"))
-    assert await records.get("c-1") == before
+async def test_a_closure_id_is_used_once(closures: Closures, records: ClosureRecords) -> None:
+    await closures.carry_to(Stage.DELETED)
+    before = await records.trail("c-1")
+    with pytest.raises(IntegrityError):
+        await closures.open()
+    assert await records.trail("c-1") == before
 
 
-async def test_opening_the_same_closure_with_another_key_is_refused(records: ClosureRecords) -> None:
-    await records.open(new_closure())
-    with pytest.raises(Refused) as refused:
-        await records.open(new_closure(key="open-again"))
-    assert refused.value.type is RefusalType.CLOSURE_ALREADY_OPEN
-
-
-async def test_of_ten_that_open_at_once_one_wins(records: ClosureRecords) -> None:
+async def test_of_ten_that_open_at_once_one_wins(
+    closures: Closures, records: ClosureRecords, lists: ClosureLists
+) -> None:
     answers = await asyncio.gather(
-        *(records.open(new_closure(f"c-{number}")) for number in range(10)), return_exceptions=True
+        *(closures.open(new_state(f"c-{number}")) for number in range(10)), return_exceptions=True
     )
     refused = [answer for answer in answers if isinstance(answer, Refused)]
-    assert answers.count(None) == 1
+    assert len([answer for answer in answers if isinstance(answer, ClosureState)]) == 1
     assert {answer.type for answer in refused} == {RefusalType.CLOSURE_ALREADY_OPEN}
     assert len(refused) == 9
     winner = await records.open_closure("a-1")
     assert winner is not None
-    assert [closure.document.closure_id for closure in await records.listing()] == [
-        winner.document.closure_id
-    ]
-    trail = await records.trail(winner.document.closure_id)
+    assert await lists.count() == {Stage.OPENED.value: 1}
+    trail = await records.trail(winner.closure_id)
     assert trail is not None
     assert trail.fault is None
 
 
-async def test_ten_accounts_open_at_once(records: ClosureRecords) -> None:
-    await asyncio.gather(*(records.open(new_closure(f"c-{number}", f"a-{number}")) for number in range(10)))
-    assert len(await records.listing()) == 10
+async def test_ten_accounts_open_at_once(closures: Closures, lists: ClosureLists) -> None:
+    await asyncio.gather(*(closures.open(new_state(f"c-{number}", f"a-{number}")) for number in range(10)))
+    assert await lists.count() == {Stage.OPENED.value: 10}
 
 
 async def test_the_database_itself_allows_one_open_closure_per_account(
-    records: ClosureRecords, engine: AsyncEngine
+    closures: Closures, database: Database
 ) -> None:
-    await records.open(new_closure())
-    async with reading(engine) as connection:
-        row = dict((await connection.execute(select(record_closures))).mappings().one())
+    await closures.open()
+    (row,) = await rows(database, record_closures)
     del row["opened_sequence"]
     with pytest.raises(IntegrityError):
-        async with transaction(engine) as connection:
-            await connection.execute(insert(record_closures).values({**row, "closure_id": "c-2"}))
+        await execute(database, insert(record_closures).values({**row, "closure_id": "c-2"}))
 
 
-async def test_an_account_may_be_closed_again_after_an_outcome(records: ClosureRecords) -> None:
-    await carry_to(records, Stage.DELETED)
+async def test_an_account_may_be_closed_again_after_an_outcome(
+    closures: Closures, records: ClosureRecords
+) -> None:
+    await closures.carry_to(Stage.DELETED)
     assert await records.open_closure("a-1") is None
     # A resumed or fast-forwarded clock may be behind: what counts is the order of opening.
-    await records.open(new_closure("c-2", time=OPENED_AT - timedelta(days=30)))
+    await closures.open(new_state("c-2"), time=OPENED_AT - timedelta(days=30))
     last = await records.last("a-1")
     assert last is not None
-    assert last.document.closure_id == "c-2"
+    assert last.closure_id == "c-2"
+    assert await records.closure_ids("a-1") == ("c-1", "c-2")
 
 
-async def test_a_step_changes_stage_and_document_and_appends_one_event(records: ClosureRecords) -> None:
-    await records.open(new_closure())
-    changed = document(stage=Stage.OPENED, survey_number=3, outcome_reason="as it is")
-    sequence = await records.write(
-        entry(Stage.CHECKING, document=changed, actor="u-1", details={"survey": 3})
-    )
+async def test_a_step_changes_the_state_and_appends_one_event(
+    closures: Closures, records: ClosureRecords
+) -> None:
+    await closures.open()
+    state = await closures.take(check_started, actor="u-1")
     recorded = await records.get("c-1")
     assert recorded is not None
-    assert sequence == recorded.event_count == 2
-    # The stage that was compared is the stage that is stored, whatever the document says.
-    assert recorded.document == changed.model_copy(update={"stage": Stage.CHECKING})
+    assert recorded.event_count == 2
+    assert recorded.state == state == replace(new_state(), stage=Stage.CHECKING)
+    assert (recorded.opened_at, recorded.updated_at) == (OPENED_AT, LATER)
     event = (await records.events("c-1"))[-1]
-    assert (event.sequence, event.details, event.actor) == (2, {"survey": 3}, "u-1")
+    assert (event.sequence, event.event, event.details, event.actor) == (2, "check_started", {}, "u-1")
+    assert (event.stage_from, event.stage_to, event.time) == (Stage.OPENED, Stage.CHECKING, LATER)
     assert event.hash == recorded.head_hash
 
 
-async def test_a_step_to_an_ended_stage_records_the_outcome(records: ClosureRecords) -> None:
-    await carry_to(records, Stage.DELETED)
+async def test_a_change_without_an_event_changes_the_state_alone(
+    closures: Closures, records: ClosureRecords
+) -> None:
+    await closures.open()
+    await closures.take(lambda state: Change(replace(state, reminders_sent=1)))
     recorded = await records.get("c-1")
     assert recorded is not None
-    assert (recorded.document.stage, recorded.document.outcome) == (Stage.DELETED, Outcome.DELETED)
+    assert (recorded.event_count, recorded.state.reminders_sent) == (1, 1)
 
 
-async def test_the_same_key_returns_the_first_sequence_and_changes_nothing(records: ClosureRecords) -> None:
-    await carry_to(records, Stage.READY)
+async def test_steps_of_one_transaction_are_chained(closures: Closures, records: ClosureRecords) -> None:
+    await closures.open()
+
+    def work(connection: Connection, closure: LockedClosure) -> None:
+        closure.apply(check_started(closure.state), time=LATER)
+        closure.apply(WAY[Stage.READY](closure.state), time=LATER)
+
+    await closures.locked("c-1", work)
+    trail = await records.trail("c-1")
+    assert trail is not None
+    assert trail.fault is None
+    assert [event.event for event in trail.events] == ["opened", "check_started", "surveyed"]
+
+
+async def test_a_step_to_an_ended_stage_records_the_outcome(
+    closures: Closures, records: ClosureRecords, database: Database
+) -> None:
+    await closures.carry_to(Stage.DELETED)
+    recorded = await records.get("c-1")
+    assert recorded is not None
+    assert (recorded.state.stage, recorded.state.outcome) == (Stage.DELETED, Outcome.DELETED)
+    (row,) = await rows(database, record_closures)
+    assert (row["stage"], row["outcome"], row["deadline"]) == ("deleted", "deleted", None)
+
+
+@pytest.mark.parametrize("stage", WAY)
+async def test_a_step_that_was_taken_is_not_taken_again(
+    closures: Closures, records: ClosureRecords, stage: Stage
+) -> None:
+    """But a check may find again what it found."""
+    await closures.carry_to(stage)
     before = await records.get("c-1")
-    again = entry(Stage.CHECKING, details={"other": True}, stage_from=Stage.SILENT, run_epoch=7)
-    assert await records.write(again) == 2
+    if stage is Stage.READY:
+        assert (await closures.take(WAY[stage])).survey_number == 2
+        return
+    with pytest.raises(Refused) as refused:
+        await closures.take(WAY[stage])
+    assert refused.value.type is RefusalType.STAGE_CONFLICT
     assert await records.get("c-1") == before
 
 
-async def test_ten_writes_of_one_key_at_once_are_one_event(records: ClosureRecords) -> None:
-    await records.open(new_closure())
-    sequences = await asyncio.gather(*(records.write(entry(Stage.CHECKING)) for _ in range(10)))
-    assert set(sequences) == {2}
+async def test_of_ten_that_take_one_step_at_once_one_does(
+    closures: Closures, records: ClosureRecords
+) -> None:
+    await closures.open()
+    answers = await asyncio.gather(*(closures.take(check_started) for _ in range(10)), return_exceptions=True)
+    assert len([answer for answer in answers if isinstance(answer, Refused)]) == 9
     assert len(await records.events("c-1")) == 2
 
 
-async def test_of_two_steps_from_one_stage_at_once_one_wins(records: ClosureRecords) -> None:
-    await carry_to(records, Stage.READY)
-    confirm = entry(Stage.ENTERING)
-    withdraw = confirm.model_copy(update={"key": "withdraw", "stage_to": Stage.WITHDRAWN})
-    answers = await asyncio.gather(records.write(confirm), records.write(withdraw), return_exceptions=True)
+async def test_of_two_steps_from_one_stage_at_once_one_wins(
+    closures: Closures, records: ClosureRecords
+) -> None:
+    await closures.carry_to(Stage.READY)
+    answers = await asyncio.gather(closures.take(confirm), closures.take(withdrawn), return_exceptions=True)
     (refused,) = [answer for answer in answers if isinstance(answer, Refused)]
     assert refused.type is RefusalType.STAGE_CONFLICT
     assert len(await records.events("c-1")) == 4
 
 
-async def test_notes_written_at_once_are_all_kept_in_one_chain(records: ClosureRecords) -> None:
-    await records.open(new_closure())
-    notes = [entry(None, key=f"note/{number}") for number in range(10)]
-    assert sorted(await asyncio.gather(*map(records.write, notes))) == list(range(2, 12))
+async def test_notes_written_at_once_are_all_kept_in_one_chain(
+    closures: Closures, records: ClosureRecords
+) -> None:
+    await closures.open()
+    await asyncio.gather(*(closures.take(note) for _ in range(10)))
     trail = await records.trail("c-1")
     assert trail is not None
     assert trail.fault is None
+    assert [event.sequence for event in trail.events] == list(range(1, 12))
 
 
-async def test_a_write_from_another_stage_is_refused(records: ClosureRecords) -> None:
-    await carry_to(records, Stage.CHECKING)
+async def test_a_write_over_another_stage_than_was_read_is_refused(
+    closures: Closures, records: ClosureRecords
+) -> None:
+    """Compare-and-set, for a database that would not lock."""
+    await closures.carry_to(Stage.CHECKING)
     before = await records.get("c-1")
-    with pytest.raises(Refused, match="is checking, not ready") as refused:
-        await records.write(entry(Stage.ENTERING))
+
+    def work(connection: Connection, closure: LockedClosure) -> None:
+        connection.execute(update(record_closures).values(stage="blocked"))
+        closure.apply(WAY[Stage.READY](closure.state), time=LATER)
+
+    with pytest.raises(Refused) as refused:
+        await closures.locked("c-1", work)
     assert refused.value.type is RefusalType.STAGE_CONFLICT
     assert await records.get("c-1") == before
 
 
-@pytest.mark.parametrize("start", CONFIRMED)
+@pytest.mark.parametrize("start", WAY)
 async def test_steps_that_the_lifecycle_does_not_have_are_refused(
-    records: ClosureRecords, start: Stage
+    closures: Closures, records: ClosureRecords, start: Stage
 ) -> None:
-    await carry_to(records, start)
+    await closures.carry_to(start)
     illegal = [stage for stage in STEPS if not may_step(start, stage)]
     assert start in illegal
     for stage in illegal:
         with pytest.raises(Refused) as refused:
-            await records.write(
-                entry(start, key="illegal", stage_from=start).model_copy(update={"stage_to": stage})
-            )
+            await closures.take(leading_to(stage))
         assert refused.value.type is RefusalType.STAGE_CONFLICT
     recorded = await records.get("c-1")
     assert recorded is not None
-    assert recorded.document.stage is start
+    assert recorded.state.stage is start
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        document(closure_id="c-2"),
-        document(account_id="a-2"),
-        document(provider="twilio"),
-        document(policy="twilio"),
-        document(policy_version="2"),
-    ],
-)
-async def test_another_closures_document_is_refused(records: ClosureRecords, other: StatusDocument) -> None:
-    await records.open(new_closure())
-    with pytest.raises(Refused) as refused:
-        await records.write(entry(Stage.CHECKING, document=other))
-    assert refused.value.type is RefusalType.MALFORMED_INPUT
-    assert len(await records.events("c-1")) == 1
-
-
-async def test_resuming_lets_a_new_run_take_over(records: ClosureRecords) -> None:
-    await carry_to(records, Stage.SILENT)
-    assert await records.resume("c-1", 0, time=OPENED_AT) == 1
-    with pytest.raises(Refused) as refused:
-        await records.write(entry(Stage.FINAL_CHECK))
-    assert refused.value.type is RefusalType.STALE_RUN
-    await records.write(entry(Stage.FINAL_CHECK, run_epoch=1))
-    resumed = (await records.events("c-1"))[-2]
-    assert (resumed.event, resumed.details, resumed.stage_to) == (EventType.RESUMED, {"run_epoch": 1}, None)
-    trail = await records.trail("c-1")
-    assert trail is not None
-    assert trail.fault is None
-
-
-async def test_of_two_that_resume_at_once_one_wins(records: ClosureRecords) -> None:
-    await carry_to(records, Stage.SILENT)
-    answers = await asyncio.gather(*(records.resume("c-1", 0) for _ in range(2)), return_exceptions=True)
-    (refused,) = [answer for answer in answers if isinstance(answer, Refused)]
-    assert refused.type is RefusalType.STALE_RUN
-    assert 1 in answers
-    recorded = await records.get("c-1")
-    assert recorded is not None
-    assert recorded.run_epoch == 1
-
-
-async def test_a_closure_that_ended_cannot_be_resumed(records: ClosureRecords) -> None:
-    await carry_to(records, Stage.DELETED)
-    with pytest.raises(Refused) as refused:
-        await records.resume("c-1", 0)
-    assert refused.value.type is RefusalType.CLOSURE_ENDED
-
-
-async def test_what_is_not_there_is_not_found(records: ClosureRecords) -> None:
-    for act in (
-        records.write(entry(Stage.CHECKING)),
-        records.resume("c-1", 0),
-        records.save_plan("c-1", "0" * 64, "{}"),
-        records.policy_snapshot("c-1"),
-    ):
-        with pytest.raises(Refused) as refused:
-            await act
-        assert refused.value.type is RefusalType.CLOSURE_NOT_FOUND
+async def test_what_is_not_there_is_not_found(record: Record, records: ClosureRecords) -> None:
+    with pytest.raises(Refused) as locking:
+        await record.write(lambda connection: lock_closure(connection, "c-1"))
+    with pytest.raises(Refused) as reading:
+        await records.policy("c-1")
+    found = {locking.value.type, reading.value.type}
+    assert found == {RefusalType.CLOSURE_NOT_FOUND}
     assert await records.get("c-1") is None
     assert await records.last("a-1") is None
     assert await records.open_closure("a-1") is None
@@ -262,25 +275,25 @@ async def test_what_is_not_there_is_not_found(records: ClosureRecords) -> None:
     assert await records.plan("c-1", "0" * 64) is None
 
 
-async def test_a_plan_is_kept_as_it_was_saved_first(records: ClosureRecords) -> None:
-    await records.open(new_closure())
-    await records.save_plan("c-1", "0" * 64, '{"losses":[]}')
-    await records.save_plan("c-1", "0" * 64, '{"losses":["changed"]}')
-    await records.save_plan("c-1", "1" * 64, "{}")
-    assert await records.plan("c-1", "0" * 64) == '{"losses":[]}'
-    assert await records.plan("c-1", "1" * 64) == "{}"
+async def test_a_plan_is_kept_once_as_it_was_seen_last(
+    closures: Closures, record: Record, records: ClosureRecords, database: Database
+) -> None:
+    await closures.open()
+    other = findings(account(statement("5.00"))).plan
+    for plan in (FINDINGS.plan, other, FINDINGS.plan):
+        await closures.save(plan)
+    assert await records.plan("c-1", PLAN_HASH) == FINDINGS.plan
+    assert await records.plan("c-1", other.plan_hash) == other
+    assert len(await rows(database, record_plans)) == 2
+    drifted = FINDINGS.plan.model_copy(
+        update={"erasures": (PlannedErasure(store_id="s-1", store="logs", objects=7),)}
+    )
+    more = drifted.model_copy(update={"erasures": (drifted.erasures[0].model_copy(update={"objects": 8}),)})
+    assert more.plan_hash == drifted.plan_hash
+    await closures.save(drifted)
+    await closures.save(more)
+    assert await records.plan("c-1", drifted.plan_hash) == more
     assert await records.plan("c-1", "2" * 64) is None
-
-
-async def test_listing_by_stage_and_provider_newest_first(records: ClosureRecords) -> None:
-    await carry_to(records, Stage.READY, "c-1", "a-1")
-    await records.open(new_closure("c-2", "a-2", document=document("c-2", "a-2", provider="twilio")))
-    await records.open(new_closure("c-3", "a-3", time=OPENED_AT - timedelta(days=9)))
-
-    async def ids(stage: Stage | None = None, provider: str | None = None) -> list[str]:
-        return [found.document.closure_id for found in await records.listing(stage, provider)]
-
-    assert await ids() == ["c-3", "c-2", "c-1"]
-    assert await ids(Stage.OPENED) == ["c-3", "c-2"]
-    assert await ids(provider="twilio") == ["c-2"]
-    assert await ids(Stage.READY, "twilio") == []
+    assert await record.read(lambda connection: find_plan(connection, "c-1", None)) is None
+    with pytest.raises(PlanMissing):
+        await record.read(lambda connection: read_plan(connection, "c-1", "2" * 64))

@@ -1,3 +1,3 @@
-from tests.workflows.fixtures import house, houses, policies, template_database
+from tests.harness.fixtures import installation, installations, policies, server_databases, template_database
 
-__all__ = ["house", "houses", "policies", "template_database"]
+__all__ = ["installation", "installations", "policies", "server_databases", "template_database"]

@@ -14,18 +14,20 @@ from pathlib import Path
 from temporalio.client import Client, WorkflowHistory
 
 from connectors.policy_files import load_policies
-from deploy import server_config
-from deploy.temporal_server import start_local_server, stop_local_server
 from keys.data_converter import build_data_converter
-from tests.databases import prepare_template
-from tests.fakes.platform import Weather
-from tests.faults.around import AroundActivities
-from tests.faults.hurry import with_worker_interceptors
+from local import server_config
+from local.temporal_server import start_local_server, stop_local_server
+from tests.harness.account_driver import AccountDriver
+from tests.harness.around import AroundActivities
+from tests.harness.databases import prepare_template
+from tests.harness.fakes.platform import Weather
+from tests.harness.hurry import with_worker_interceptors
+from tests.harness.installation import InstallationBuilder
 from tests.replay.recorded import HISTORIES, anonymous_json
 from tests.replay.shapes import SHAPES, Shape, open_account
-from tests.workflows.house import Closing, HouseBuilder
 
 PROJECT = Path(__file__).resolve().parents[2]
+POLICIES = load_policies(PROJECT / "policies")
 EVENTS_PER_RUN = 60
 
 
@@ -48,38 +50,39 @@ async def record_all(folder: Path, names: Sequence[str] = ()) -> None:
         server = await start_local_server(data)
         try:
             client = await Client.connect(server.address, data_converter=build_data_converter())
-            houses = HouseBuilder(client, load_policies(PROJECT / "policies"), template, folder)
+            installations = InstallationBuilder(client, POLICIES, template, folder)
             for shape in shapes:
                 if shape.is_continued is is_continued:
-                    await record(houses, client, shape)
+                    await record(installations, client, shape)
         finally:
             await asyncio.to_thread(stop_local_server, data)
 
 
-async def record(houses: HouseBuilder, client: Client, shape: Shape) -> None:
+async def record(installations: InstallationBuilder, client: Client, shape: Shape) -> None:
     weather = Weather()
-    async with houses.open(
+    async with installations.open(
         client=with_worker_interceptors(client, AroundActivities(shape.around_activities)),
         platforms=weather.over,
-    ) as house:
-        closing = await open_account(house, shape)
+        policies={name: shape.policy(policy) for name, policy in POLICIES.items()},
+    ) as installation:
+        closing = await open_account(installation, shape)
         await shape.drive(closing, weather)
         histories = await runs(closing)
     for number, history in enumerate(histories, start=1):
         name = f"{shape.name}-run-{number}" if shape.is_continued else shape.name
-        text = anonymous_json(history, house.task_queue)
+        text = anonymous_json(history, installation.queue)
         (HISTORIES / f"{name}.json").write_text(text, encoding="utf-8")
         sys.stdout.write(f"{name}: {len(history.events)} events\n")
 
 
-async def runs(closing: Closing) -> list[WorkflowHistory]:
+async def runs(closing: AccountDriver) -> list[WorkflowHistory]:
     """The histories of all runs of the closure, oldest first."""
     found: list[WorkflowHistory] = []
     run_id: str | None = (
         await closing.handle.describe()
     ).raw_description.workflow_execution_info.first_run_id
     while run_id:
-        handle = closing.house.client.get_workflow_handle(closing.workflow_id, run_id=run_id)
+        handle = closing.installation.client.get_workflow_handle(closing.workflow_id, run_id=run_id)
         found.append(await handle.fetch_history())
         continued = found[-1].events[-1].workflow_execution_continued_as_new_event_attributes
         run_id = continued.new_execution_run_id or None

@@ -11,12 +11,12 @@ import yaml
 from temporalio.client import Client
 from temporalio.service import ConnectConfig, RPCError, ServiceClient, TLSConfig
 
-from deploy import processes
-from deploy.choose_server import choose_installation
-from deploy.installation import InstallationKind
-from deploy.ports import ServerPorts, choose_ports
-from deploy.registration import ensure_namespace, ensure_search_attributes
-from deploy.server_config import ServerFiles, server_command, server_document, write_config
+from local import processes
+from local.choose_server import choose_installation
+from local.installation import InstallationKind
+from local.ports import ServerPorts, choose_ports
+from local.server_config import ServerFiles, server_command, server_document, write_config
+from temporal.registration import ensure_namespace, ensure_search_attributes
 from tests.transport.certificates import SERVER_NAME, Authority, Certificate
 
 NAMESPACE = "default"
@@ -24,9 +24,11 @@ START_SECONDS = 60
 
 
 @asynccontextmanager
-async def guarded_server(folder: Path, settings: Mapping[str, object]) -> AsyncIterator[ServerPorts]:
-    """A server with more `global` settings, started and in the end stopped; it may not answer yet."""
-    installation = choose_installation(lambda _: None)
+async def guarded_server(
+    folder: Path, settings: Mapping[str, object], dynamic: Mapping[str, str | int] | None = None
+) -> AsyncIterator[ServerPorts]:
+    """A server with more `global` and dynamic settings, in the end stopped; it may not answer yet."""
+    installation = choose_installation(lambda _text, _share=None: None)
     if installation.kind is not InstallationKind.BUILT:
         pytest.skip("the downloaded development server takes no TLS settings")
     files = ServerFiles(folder / "temporal")
@@ -37,6 +39,9 @@ async def guarded_server(folder: Path, settings: Mapping[str, object]) -> AsyncI
     assert isinstance(shared, dict)
     shared.update(settings)
     files.server_config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    if dynamic:
+        with files.dynamic_config.open("a", encoding="utf-8") as file:
+            yaml.safe_dump({key: [{"value": value}] for key, value in dynamic.items()}, file)
     command = server_command(installation, files, ports)
     if "authorization" in settings:
         command.remove("--allow-no-auth")
@@ -76,17 +81,10 @@ def api_keys() -> dict[str, object]:
     }
 
 
-async def make_usable(address: str, tls: TLSConfig) -> None:
+async def make_usable(address: str, tls: TLSConfig | None = None) -> None:
     """Waits until it answers, then registers what `make up` registers."""
     async with asyncio.timeout(START_SECONDS):
-        while True:
-            try:
-                service = await ServiceClient.connect(ConnectConfig(target_host=address, tls=tls))
-                if await service.check_health(timeout=timedelta(seconds=2)):
-                    break
-            except (RuntimeError, RPCError):
-                await asyncio.sleep(0.1)
-        await ensure_namespace(service, NAMESPACE)
+        await ensure_namespace(await answering_service(address, tls), NAMESPACE)
         while True:
             try:
                 client = await Client.connect(address, namespace=NAMESPACE, tls=tls)
@@ -94,3 +92,13 @@ async def make_usable(address: str, tls: TLSConfig) -> None:
                 return
             except (RuntimeError, RPCError):
                 await asyncio.sleep(0.1)
+
+
+async def answering_service(address: str, tls: TLSConfig | None) -> ServiceClient:
+    while True:
+        try:
+            service = await ServiceClient.connect(ConnectConfig(target_host=address, tls=tls))
+            if await service.check_health(timeout=timedelta(seconds=2)):
+                return service
+        except (RuntimeError, RPCError):
+            await asyncio.sleep(0.1)

@@ -26,6 +26,7 @@ TAX = RetainedRecords(name="ledger", what="Ledger", ground="§ 147 AO", until=OP
 def certificate(**changes: object) -> Certificate:
     """Of an account that was deleted; every field says something."""
     content: dict[str, object] = {
+        "installation": "production",
         "closure_id": "closure-1",
         "account_id": "ali-100",
         "provider": "alibaba-cloud",
@@ -62,8 +63,10 @@ def certificate(**changes: object) -> Certificate:
             forfeited_promo="15.00",
             voided_debt="0.00",
             refunded="7.50",
+            paid_otherwise="2.50",
         ),
         "owed": (),
+        "left_behind": (),
         "owner": None,
         "subaccounts": (
             CertifiedSubaccount(account_id="sub-1", closure_id="closure-2", certificate_id="9" * 64),

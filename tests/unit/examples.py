@@ -1,5 +1,6 @@
 """Small accounts and policies for tests that name every fact they depend on."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -21,9 +22,11 @@ from closure.checks import evaluate
 from closure.lifecycle import Mode
 from closure.messages import ChecklistItem, ItemCategory, StatusDocument
 from closure.money import Money
-from closure.policy import Policy, parse_policy
+from closure.policy import Inspects, Policy
+from closure.policy_text import parse_policy
 from closure.survey import SurveyFacts
-from tests.unit.strategies import NOW
+from connectors.policy_files import load_policies
+from tests.harness.strategies import NOW
 
 POLICY_FOLDER = Path(__file__).resolve().parents[2] / "policies"
 
@@ -33,6 +36,7 @@ version = "1"
 provider = "acme"
 modes = ["delete"]
 draft_lifetime = "1d"
+appears_later = "include"
 restart_advice = "Start again."
 
 [eligibility]
@@ -43,11 +47,24 @@ roles = ["owner"]
 methods = ["password"]
 proof_lifetime = "30m"
 
+[leaves]
+bills = "stays_due"
+credit_notes = "stays_due"
+balance = "forfeited"
+debt = "stays_due"
+resources = "released"
+subscriptions = "released"
+domains = "left_behind"
+icp_filings = "left_behind"
+relationships = "left_behind"
+
 [messages.closure_deleted.en]
+subject = "Gone: {account_id}"
 email = "Account {account_id} is gone."
 sms = "Gone."
 
 [messages.account_dormant.en]
+subject = "Asleep"
 email = "Account {account_id} sleeps."
 sms = "Asleep."
 """
@@ -60,8 +77,26 @@ def acme(addition: str = "", **replacements: str) -> Policy:
 
 
 def acme_text(addition: str = "", **replacements: str) -> str:
+    if "silent_period" in replacements:
+        # Only a procedure that ends at once may include what appears later.
+        replacements.setdefault("appears_later", '"restore"')
     lines = [line for line in ACME.splitlines() if line.split(" = ")[0] not in replacements]
-    return "\n".join([*(f"{key} = {value}" for key, value in replacements.items()), *lines, addition])
+    text = "\n".join([*(f"{key} = {value}" for key, value in replacements.items()), *lines, addition])
+    return _leaving(text, offers_delete='"delete"' in replacements.get("modes", '"delete"'))
+
+
+def _leaving(text: str, *, offers_delete: bool) -> str:
+    """The policy's text with the part of `ACME`'s ``[leaves]`` that fits its checks and its refund."""
+    start = text.index("[leaves]")
+    end = text.index("\n\n", start)
+    checked = {inspects for inspects in Inspects if f'inspects = "{inspects}"' in text}
+    if "where = {" in text:  # such a check asks about some relationships only
+        checked.discard(Inspects.RELATIONSHIPS)
+    kept = [line for line in text[start:end].splitlines() if line.split(" = ")[0] not in checked]
+    leaves = "\n".join(kept) if offers_delete else ""
+    if "[refund]" in text:
+        leaves = leaves.replace('"forfeited"', '"refunded"')
+    return text[:start] + leaves + text[end:]
 
 
 def check_text(inspects: str, disposition: str, *, id: str = "thing", more: str = "") -> str:
@@ -75,8 +110,18 @@ def check_text(inspects: str, disposition: str, *, id: str = "thing", more: str 
 @cache
 def alibaba_cloud() -> Policy:
     """The policy that ships with the program."""
-    text = (POLICY_FOLDER / "alibaba-cloud.toml").read_text(encoding="utf-8")
-    return parse_policy(text, "alibaba-cloud.toml")
+    return _shipped()["alibaba-cloud"]
+
+
+@cache
+def twilio() -> Policy:
+    """The other policy that ships with the program."""
+    return _shipped()["twilio"]
+
+
+@cache
+def _shipped() -> dict[str, Policy]:
+    return load_policies(POLICY_FOLDER)
 
 
 def amount(text: str, currency: str = "USD") -> Money:
@@ -135,12 +180,12 @@ def account(
 
 def checklist(
     found: SurveyFacts, policy: Policy | None = None, mode: Mode = Mode.DELETE
-) -> tuple[ChecklistItem, ...]:
+) -> Sequence[ChecklistItem]:
     """What the checks find at `NOW`; by default Alibaba Cloud's."""
     return evaluate(policy or alibaba_cloud(), found, NOW, mode)
 
 
-def only(items: tuple[ChecklistItem, ...]) -> ChecklistItem:
+def only(items: Sequence[ChecklistItem]) -> ChecklistItem:
     """The one item of a checklist that has one."""
     (found,) = items
     return found

@@ -14,8 +14,8 @@ from closure.accounts import (
     Subscription,
 )
 from closure.survey import Source, SurveyFacts
+from tests.harness.strategies import facts, moments
 from tests.unit.examples import account, amount
-from tests.unit.strategies import facts, moments
 
 
 def subscription(expires_at: object) -> Subscription:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import JsonValue
 
 from closure.certificate import SignedCertificate, store_reference
-from keys.signing import public_pem
+from keys.signing import public_pem, rotate_signer
 from keys.verify import NotVerified, verify
 from tests.unit.certificates import KEY, SIGNER, certificate, signed
 
@@ -21,9 +21,11 @@ PINNED = (
     '{"account_id":"ali-100","audit":{"events":14,"head_hash":"' + "ef" * 32 + '"},"closure_id":"closure-1",'
     '"confirmed_at":"2026-11-25T12:00:03.250000Z","data_deleted_at":"2026-12-02T12:00:03.250000Z",'
     '"ended_at":"2026-12-02T14:24:03.250000Z","format":"account-closure-certificate/1",'
-    '"issued_at":"2026-12-02T16:48:03.250000Z","key_id":"56475aa75463474c","mode":"delete","money":'
-    '{"currency":"USD","forfeited_cash":"200.00","forfeited_promo":"15.00","refunded":"7.50",'
-    '"voided_debt":"0.00"},"opened_at":"2026-11-24T12:00:03.250000Z","outcome":"deleted","owed":[],'
+    '"installation":"production",'
+    '"issued_at":"2026-12-02T16:48:03.250000Z","key_id":"56475aa75463474c","left_behind":[],'
+    '"mode":"delete","money":'
+    '{"currency":"USD","forfeited_cash":"200.00","forfeited_promo":"15.00","paid_otherwise":"2.50",'
+    '"refunded":"7.50","voided_debt":"0.00"},"opened_at":"2026-11-24T12:00:03.250000Z","outcome":"deleted","owed":[],'
     '"owner":null,"plan_hash":"' + "cd" * 32 + '","policy":"alibaba-cloud","policy_hash":"' + "ab" * 32 + '",'
     '"policy_version":"2026-11-01","provider":"alibaba-cloud","released":{"products":{"ecs":3,"rds":1},'
     '"resources":3,"subscriptions":1},"retained":[{"ground":"§ 147 AO","name":"ledger",'
@@ -176,3 +178,18 @@ def test_a_stores_reference_can_be_computed_by_who_knows_its_id() -> None:
     # printf '%s' closure-1/oss-1 | sha256sum | cut -c1-16
     assert store_reference("closure-1", "oss-1") == "3077bc77a21e7840"
     assert store_reference("closure-2", "oss-1") != store_reference("closure-1", "oss-1")
+
+
+def test_of_a_folder_of_keys_the_one_that_the_certificate_names_verifies_it(tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "keys" / "verify.py", tmp_path)
+    (tmp_path / "c.json").write_text(signed(certificate()), encoding="utf-8")
+    keys = tmp_path / "keys"
+    rotated = rotate_signer(keys / "signing.pem")
+    code, _, err = run(tmp_path, "c.json", "--public-key", "keys")
+    assert code == 1
+    assert "none of the public keys in keys is the one that the certificate names" in err
+    (keys / "signing.pem.earlier.pub").write_text(public_pem(PUBLIC_KEY))
+    code, out, err = run(tmp_path, "c.json", "--public-key", "keys")
+    assert (code, err) == (0, "")
+    assert SIGNER.key_id in out
+    assert rotated.key_id not in out

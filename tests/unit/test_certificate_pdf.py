@@ -1,10 +1,14 @@
 """The PDF says what the certificate says, whatever things are called, and carries it."""
 
+import unicodedata
 from io import BytesIO
 
 import pytest
+from fpdf import FPDF
 from pypdf import PdfReader
 
+from client.certificate_fonts import add_fonts
+from client.certificate_pdf import ATTACHMENT, certificate_pdf
 from closure.certificate import (
     CertifiedOwner,
     CertifiedStore,
@@ -13,7 +17,6 @@ from closure.certificate import (
     SignedCertificate,
     StoreState,
 )
-from commandline.certificate_pdf import ATTACHMENT, certificate_pdf
 from keys.verify import verify
 from tests.unit.certificates import KEY, certificate, signed
 
@@ -39,7 +42,7 @@ def store(name: str, objects: int) -> CertifiedStore:
 
 def test_it_says_all_that_the_certificate_says() -> None:
     pdf, text = made()
-    assert len(pdf.pages) <= 2
+    assert len(pdf.pages) == 1
     assert (float(pdf.pages[0].mediabox.width), float(pdf.pages[0].mediabox.height)) == pytest.approx(
         (595.28, 841.89), abs=0.1
     )
@@ -121,10 +124,51 @@ def test_hostile_names_are_shown_as_text_and_nothing_else(name: str) -> None:
     assert "\u202e" not in text
     shown = {
         HOSTILE[3]: "line break[31mtxt.exe",
-        HOSTILE[4]: "\\u6570\\u636e\\ud83c\\udf89",
+        HOSTILE[4]: "数据[U+1F389]",
     }.get(name, name)
     assert "".join(shown.split()) in "".join(text.split())
     assert not any("/Annots" in page for page in pdf.pages), "no links"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "简体中文",
+        "繁體中文",
+        "日本語かなカナ",
+        "한국어",
+        "Žluťoučký kůň",
+        "Ελλάδα",
+        "Счёт Київ",
+        "Việt Nam",
+        "บัญชี",
+        "₹ 5 ½",
+    ],
+)
+def test_every_script_is_readable(name: str) -> None:
+    _, text = made(account_id=name, subaccounts=())
+    assert f"Account {name} (alibaba-cloud)" in text
+
+
+@pytest.mark.parametrize("name", ["حساب", "חשבון", "खाता"])
+def test_a_script_that_joins_or_turns_its_letters_has_them_all(name: str) -> None:
+    _, text = made(account_id=name, subaccounts=())
+    shown = text.partition("Account ")[2].partition(" (alibaba-cloud)")[0]
+    assert "[U+" not in shown
+    assert set(shown) >= {letter for letter in name if not unicodedata.combining(letter)} - {"ा"}
+
+
+def test_letters_are_joined_where_a_script_joins_them() -> None:
+    plain, joined = FPDF(), FPDF()
+    assert add_fonts(plain, "Счёт") == {ord(letter) for letter in "Счёт"}
+    assert add_fonts(joined, "حساب") == {ord(letter) for letter in "حساب"}
+    assert plain.text_shaping is None
+    assert joined.text_shaping is not None
+
+
+def test_a_certificate_embeds_only_the_characters_that_it_shows() -> None:
+    content = signed(certificate(account_id="简体中文"))
+    assert len(certificate_pdf(SignedCertificate.model_validate_json(content), content)) < 60_000
 
 
 def test_many_stores_and_subaccounts_go_on_over_pages_with_the_tables_head_on_each() -> None:

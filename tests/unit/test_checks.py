@@ -17,6 +17,7 @@ from closure.accounts import (
 )
 from closure.lifecycle import Mode
 from closure.messages import ItemCategory
+from tests.harness.strategies import NOW
 from tests.unit.examples import (
     account,
     acme,
@@ -28,7 +29,6 @@ from tests.unit.examples import (
     only,
     statement,
 )
-from tests.unit.strategies import NOW
 
 SECOND = timedelta(seconds=1)
 
@@ -299,14 +299,15 @@ def test_all_sources_unreadable_are_four_items() -> None:
     assert len(checklist(nothing)) == 4
 
 
-@pytest.mark.parametrize("name", ["statement", "inventory", "stores"])
+@pytest.mark.parametrize("name", ["statement", "inventory", "stores", "relationships"])
 def test_without_any_check_what_the_plan_needs_still_blocks(name: str) -> None:
     unread = account().model_copy(update={name: None})
     assert only(checklist(unread, acme())).category is ItemCategory.UNKNOWN
 
 
 def test_a_source_that_nothing_needs_does_not_block() -> None:
-    assert checklist(account().model_copy(update={"relationships": None}), acme()) == ()
+    unread = account().model_copy(update={"relationships": None})
+    assert checklist(unread, acme(modes='["keep-data"]'), Mode.KEEP_DATA) == ()
 
 
 def test_keeping_the_data_needs_no_look_at_it() -> None:

@@ -1,50 +1,12 @@
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closure.lifecycle import Stage
-from commandline.countdown import deadline, remaining_seconds, spoken, spoken_duration, spoken_time
-from tests.unit.examples import status
-from tests.unit.strategies import NOW, moments
-
-LATER = NOW + timedelta(days=7)
-WAITING = {Stage.SILENT: "silent_until", Stage.RETAINED: "delete_after"}
-
-
-@pytest.mark.parametrize("stage", list(Stage))
-def test_only_the_waits_for_time_have_a_deadline(stage: Stage) -> None:
-    document = status(stage=stage, silent_until=NOW, delete_after=LATER)
-    expected = {Stage.SILENT: NOW, Stage.RETAINED: LATER}.get(stage)
-    assert deadline(document) == expected
-    assert (remaining_seconds(document, NOW) is None) is (expected is None)
-
-
-@pytest.mark.parametrize(
-    ("before", "seconds"),
-    [
-        (timedelta(seconds=10), 10),
-        (timedelta(milliseconds=1), 1),
-        (timedelta(seconds=9, milliseconds=1), 10),
-        (timedelta(0), 0),
-        (timedelta(seconds=-1), 0),
-        (timedelta(days=-400), 0),
-    ],
-)
-@pytest.mark.parametrize("stage", list(WAITING))
-def test_a20_the_remaining_time_is_rounded_up_and_never_negative(
-    stage: Stage, before: timedelta, seconds: int
-) -> None:
-    document = status(stage=stage, **{WAITING[stage]: NOW})
-    assert remaining_seconds(document, NOW - before) == seconds
-
-
-@given(moments, moments)
-def test_a20_it_is_zero_exactly_when_the_time_has_come(until: datetime, now: datetime) -> None:
-    document = status(stage="silent", silent_until=until)
-    assert (remaining_seconds(document, now) == 0) is (until <= now)
+from commandline.countdown import spoken, spoken_duration, spoken_time
+from tests.harness.strategies import NOW
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ checking -> blocked ready withdrawn expired
 blocked -> checking ready withdrawn expired
 ready -> checking blocked cooling_off entering withdrawn expired
 cooling_off -> blocked ready entering withdrawn
-entering -> silent retained deleting dormant
+entering -> silent retained deleting dormant restoring
 silent -> final_check
 final_check -> restoring retained deleting
 restoring -> restored
@@ -91,8 +91,9 @@ def test_a22_deletion_follows_deleting_only_and_deleting_has_no_other_end() -> N
     assert steps_from(Stage.DELETING) == [Stage.DELETED]
 
 
-def test_a23_restoring_follows_the_final_check_only_and_ends_restored() -> None:
-    assert [stage for stage in Stage if may_step(stage, Stage.RESTORING)] == [Stage.FINAL_CHECK]
+def test_a23_restoring_follows_a_look_before_anything_is_erased_and_ends_restored() -> None:
+    before = [Stage.ENTERING, Stage.FINAL_CHECK]
+    assert [stage for stage in Stage if may_step(stage, Stage.RESTORING)] == before
     assert steps_from(Stage.RESTORING) == [Stage.RESTORED]
 
 

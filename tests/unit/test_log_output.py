@@ -5,20 +5,20 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from closure.errors import RefusalType, Refused
+from database import DatabaseUnreachable
 from log_output import configure_logging
 from settings import LogFormat
+from tests.harness.logging_state import logging_as_before
+
+PERSON = "olga@example.com"
 
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
     """Leaves the process's logging as it was."""
-    root, alembic = logging.getLogger(), logging.getLogger("alembic")
-    handlers, level, alembic_level = root.handlers[:], root.level, alembic.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    alembic.setLevel(alembic_level)
-    structlog.reset_defaults()
+    with logging_as_before():
+        yield
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -37,7 +37,12 @@ def test_a_json_line_carries_the_closure_and_nothing_else_of_the_sdks(
             "closure_id": "c-1",
             "account": "ali-1",
             "stage": "entering",
-            "temporal_workflow": {"workflow_id": "closure/alibaba-cloud/ali-1"},
+            "temporal_workflow": {
+                "workflow_id": "closure/alibaba-cloud/ali-1",
+                "run_id": "r-1",
+                "task_queue": "q",
+                "workflow_type": "AccountClosure",
+            },
         },
     )
     (line,) = lines(capsys)
@@ -49,6 +54,8 @@ def test_a_json_line_carries_the_closure_and_nothing_else_of_the_sdks(
         "logger": "temporalio.workflow",
         "closure_id": "c-1",
         "account": "ali-1",
+        "provider": "alibaba-cloud",
+        "run": "r-1",
         "stage": "entering",
     }
 
@@ -79,16 +86,38 @@ def test_bound_context_is_in_every_line(capsys: pytest.CaptureFixture[str]) -> N
 def test_an_exception_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogFormat.JSON)
     try:
-        raise ValueError("two\nlines")
-    except ValueError:
+        raise DatabaseUnreachable("two\nlines")
+    except DatabaseUnreachable:
         logging.getLogger("activities").exception("failed")
     (line,) = lines(capsys)
-    assert "ValueError: two\nlines" in json.loads(line)["exception"]
+    entry = json.loads(line)
+    assert "DatabaseUnreachable: two\nlines" in entry["exception"]
+    assert "test_log_output.py" in entry["exception"], "where it was raised"
+    assert entry["error"] == "DatabaseUnreachable"
+
+
+def test_what_others_say_in_an_exception_is_left_out_for_it_may_name_a_person(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging(LogFormat.JSON)
+    try:
+        try:
+            raise Refused(RefusalType.ROLE_REFUSED, PERSON)
+        except Refused as refused:
+            raise LookupError(f"https://directory.example/users/{PERSON}") from refused
+    except LookupError as error:
+        logging.getLogger("activities").warning("failed", exc_info=error)
+        structlog.get_logger("activities").exception("failed")
+    for line in lines(capsys):
+        entry = json.loads(line)
+        assert PERSON not in line
+        assert (entry["event"], entry["error"]) == ("failed", "LookupError")
+        assert RefusalType.ROLE_REFUSED.value in entry["exception"], "what led to it is told, too"
 
 
 def test_text_from_outside_stays_within_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogFormat.JSON)
-    logging.getLogger("x").info("a\nb %s", "\u2028中")
+    logging.getLogger("worker").info("a\nb %s", "\u2028中")
     (line,) = capsys.readouterr().err.strip("\n").split("\n")
     assert json.loads(line)["event"] == "a\nb \u2028中"
 
@@ -109,9 +138,27 @@ def test_without_a_choice_it_is_json_when_nobody_watches(capsys: pytest.CaptureF
     assert json.loads(line)["event"] == "ready"
 
 
+@pytest.mark.parametrize("library", ["httpx", "httpcore.connection", "urllib3", "sqlalchemy.engine.Engine"])
+def test_libraries_that_quote_addresses_and_statements_say_nothing(
+    library: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(LogFormat.JSON)
+    logging.getLogger(library).info("GET https://directory.example/users/olga")
+    logging.getLogger(library).error("no answer from https://directory.example/users/olga")
+    assert lines(capsys) == []
+
+
+def test_other_libraries_are_heard_when_something_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogFormat.JSON)
+    logging.getLogger("library").info("at work")
+    logging.getLogger("library").warning("disk is full")
+    (line,) = lines(capsys)
+    assert json.loads(line)["event"] == "disk is full"
+
+
 def test_debug_lines_and_the_migrations_own_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogFormat.JSON)
-    logging.getLogger("x").debug("detail")
+    logging.getLogger("worker").debug("detail")
     logging.getLogger("alembic.runtime.migration").info("Context impl SQLiteImpl.")
     assert lines(capsys) == []
 
@@ -119,5 +166,5 @@ def test_debug_lines_and_the_migrations_own_are_left_out(capsys: pytest.CaptureF
 def test_configuring_twice_does_not_log_twice(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogFormat.JSON)
     configure_logging(LogFormat.JSON)
-    logging.getLogger("x").info("once")
+    logging.getLogger("worker").info("once")
     assert len(lines(capsys)) == 1

@@ -5,30 +5,28 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from closure.lifecycle import Mode, Outcome, Stage
+from closure.acts import ActKind, CloseWords, ConfirmWords, NewAct, RenounceWords
+from closure.lifecycle import Outcome, Stage
 from closure.messages import (
     ChecklistItem,
-    CloseRequest,
-    ClosureInput,
-    ConfirmRequest,
     ItemCategory,
     RefundState,
     RefundStatus,
-    RenounceRequest,
     StatusDocument,
-    WithdrawRequest,
 )
 from closure.model import WireModel
+from closure.start import ActUpdate, ClosureStart
+from tests.harness.strategies import NOW
 from tests.unit.examples import item, status
-from tests.unit.strategies import NOW
 
 SECRET = "hunter2-owner@example.com"
 EXAMPLES: list[WireModel] = [
-    ClosureInput(closure_id="c-1", account_id="ali-1", provider="alibaba-cloud", policy="alibaba-cloud"),
-    CloseRequest(actor="u-1", proof_id="p-1", agree=True, acknowledgements=("Yes",)),
-    RenounceRequest(actor="u-1", item_ids=("balance",), accept_risk=True),
-    ConfirmRequest(actor="u-1", reason="moving", plan_hash="0" * 64),
-    WithdrawRequest(actor="u-1", proof_id="p-2"),
+    ClosureStart(installation="0" * 32, closure_id="c-1"),
+    ActUpdate(act_id="1" * 32),
+    NewAct(kind=ActKind.CLOSE, account_id="ali-1", closure_id="c-1", user_id="u-1", proof_id="p-1"),
+    CloseWords(provider="alibaba-cloud", policy="alibaba-cloud", agree=True, acknowledgements=("Yes",)),
+    RenounceWords(item_ids=("balance",), accept_risk=True),
+    ConfirmWords(reason="moving", plan_hash="0" * 64),
     item("balance", ItemCategory.RENOUNCEABLE, amount="5.00", currency="USD", renounced=True),
     RefundStatus(status=RefundState.PENDING, amount="5.00", currency="USD", due_by=NOW),
     status(stage="silent", checklist=[item()], silent_until=NOW, unrecoverable=["balance"]),
@@ -51,7 +49,8 @@ def test_fields_of_newer_senders_are_ignored(example: WireModel) -> None:
 def test_an_older_senders_missing_optional_fields_have_defaults(example: WireModel) -> None:
     required = {name for name, field in type(example).model_fields.items() if field.is_required()}
     content = {name: value for name, value in example.model_dump(mode="json").items() if name in required}
-    assert set(type(example).model_validate(content).model_dump()) == set(type(example).model_fields)
+    told = {name for name, field in type(example).model_fields.items() if not field.exclude}
+    assert set(type(example).model_validate(content).model_dump()) == told
 
 
 @by_type
@@ -71,13 +70,26 @@ def test_models_are_never_changed_in_place(example: WireModel) -> None:
         setattr(example, name, "x")
 
 
-@pytest.mark.parametrize("field", ["closure_id", "account_id", "provider", "policy"])
+@pytest.mark.parametrize("field", ["closure_id", "account_id", "user_id"])
 @pytest.mark.parametrize("bad", ["", "x" * 201, "a\nb", "a\x00b", "a\n", "\x1b[31m", "a\x7f", None, 7])
 def test_an_id_has_1_to_200_characters_and_no_control_characters(field: str, bad: object) -> None:
-    good = {"closure_id": "c", "account_id": "x" * 200, "provider": "p", "policy": "p"}
-    assert ClosureInput.model_validate(good).mode is Mode.DELETE
+    good = {"kind": "close", "closure_id": "c", "account_id": "x" * 200, "user_id": "u"}
+    assert NewAct.model_validate(good).account_id == "x" * 200
     with pytest.raises(ValidationError):
-        ClosureInput.model_validate({**good, field: bad})
+        NewAct.model_validate({**good, field: bad})
+    if field == "closure_id":
+        with pytest.raises(ValidationError):
+            ClosureStart.model_validate({"installation": "0" * 32, "closure_id": bad})
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "0" * 31, "0" * 33, "G" * 32, "A" * 32, "0" * 32 + "\n", None, 7, ["0" * 32]]
+)
+def test_ids_of_acts_and_installations_are_128_bits_in_hex(bad: object) -> None:
+    with pytest.raises(ValidationError):
+        ActUpdate.model_validate({"act_id": bad})
+    with pytest.raises(ValidationError):
+        ClosureStart.model_validate({"installation": bad, "closure_id": "c-1"})
 
 
 @pytest.mark.parametrize(

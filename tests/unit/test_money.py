@@ -3,10 +3,10 @@ from decimal import Decimal, localcontext
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from closure.money import Money, currency_decimals, format_minor, is_currency
-from tests.unit.strategies import ALL_CURRENCIES, any_currency
+from closure.money import ListedCurrency, Money, currency_decimals, format_minor, is_currency
+from tests.harness.strategies import ALL_CURRENCIES, any_currency
 
 HUGE = st.integers(-(10**40), 10**40)
 PARSEABLE = st.integers(-(10**15) + 1, 10**15 - 1)
@@ -115,7 +115,19 @@ def test_decimals_that_are_seldom_used_still_count(currency: str, decimals: int)
     assert currency_decimals(currency) == decimals
 
 
-@pytest.mark.parametrize("code", ["", "US", "usd", "Usd", "USDT", "ZZZ", "DEM", "US1", "€€€"])
+@pytest.mark.parametrize("code", ["DEM", "BGN", "ZZZ"])
+def test_a_currency_that_is_not_listed_is_refused_in_what_is_new_and_read_where_it_is_stored(
+    code: str,
+) -> None:
+    """Lists move: an account in a currency that was withdrawn since can still be closed."""
+    assert not is_currency(code)
+    with pytest.raises(ValidationError, match="not an ISO 4217 currency"):
+        TypeAdapter(ListedCurrency).validate_python(code)
+    stored = Money.model_validate({"minor": 1820, "currency": code})
+    assert (str(stored), Money.parse("18.20", code)) == ("18.20", stored)
+
+
+@pytest.mark.parametrize("code", ["", "US", "usd", "Usd", "USDT", "US1", "€€€", "XAU"])
 def test_what_is_no_currency_is_refused(code: str) -> None:
     assert not is_currency(code)
     with pytest.raises(ValueError, match="not an ISO 4217 currency"):

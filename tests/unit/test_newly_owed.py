@@ -7,8 +7,8 @@ import pytest
 from closure.accounts import BillStatus, CreditNoteStatus
 from closure.checks import is_billing_final, newly_owed
 from closure.messages import ItemCategory
+from tests.harness.strategies import NOW
 from tests.unit.examples import acme, alibaba_cloud, bill, check_text, note, only, statement
-from tests.unit.strategies import NOW
 
 SECOND = timedelta(seconds=1)
 
@@ -71,6 +71,12 @@ def test_a23_a_policy_without_checks_restores_just_as_well() -> None:
     found = newly_owed(acme(), owing, NOW)
     assert [each.amount for each in found] == ["18.20", "3.00", "1.00"]
     assert all(each.category is ItemCategory.MANUAL and each.how_to for each in found)
+
+
+def test_a23_a_check_of_something_else_lends_its_name_no_words() -> None:
+    policy = acme(check_text("resources", "manual", id="debt"))
+    found = only(newly_owed(policy, statement("-1.00"), NOW))
+    assert (found.check, found.title) == ("debt", "Debt of 1.00 USD")
 
 
 @pytest.mark.parametrize("inspects", ["debt", "balance"])

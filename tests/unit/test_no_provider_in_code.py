@@ -5,10 +5,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    *("activities", "closure", "commandline", "connectors", "database", "deploy"),
-    *("keys", "records", "workflows"),
+    *("activities", "client", "closure", "commandline", "connectors", "database"),
+    *("keys", "local", "records", "temporal", "web", "workflows"),
 )
-TELLS_STORIES = {"deploy/demo_stories.py"}
+TELLS_STORIES = {"local/demo_stories.py"}
 """The demo closes accounts of both providers; which ones are its data."""
 NAME = re.compile(r"alibaba|aliyun|twilio|authy", re.IGNORECASE)
 

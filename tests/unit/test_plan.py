@@ -1,19 +1,23 @@
 """What a closure would do, what it can't give back, and what changed between two plans."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
 from closure.accounts import BillStatus, DataStore, Resource, Subscription
-from closure.checks import evaluate, renounce
+from closure.acts import RenounceWords
+from closure.checks import evaluate
+from closure.consent import uncovered
 from closure.lifecycle import Mode
-from closure.messages import RenounceRequest
-from closure.plan import Plan, make_plan, unrecoverable_ids
+from closure.long_lists import PACKED
+from closure.plan import Plan, joined_plan, make_plan, unrecoverable_ids
 from closure.plan_difference import difference
-from closure.policy import Policy
+from closure.policy import Inspects, Policy
+from closure.renouncing import renounce
 from closure.survey import SurveyFacts
+from tests.harness.strategies import NOW
 from tests.unit.examples import account, acme, alibaba_cloud, bill, check_text, checklist, statement
-from tests.unit.strategies import NOW
 
 DAY = timedelta(days=1)
 BOTH_MODES = '["delete", "keep-data"]'
@@ -223,7 +227,7 @@ def test_the_hash_is_64_lower_case_hex_digits() -> None:
 def test_a16_renouncing_leaves_the_hash_alone() -> None:
     found = account(statement("12.00"), resources=(instance("i-1"),))
     before = checklist(found)
-    after = renounce(before, RenounceRequest(actor="u-1", all=True, accept_risk=True))
+    after = renounce(before, RenounceWords(all=True, accept_risk=True))
     plans = [make_plan(alibaba_cloud(), found, items, Mode.DELETE) for items in (before, after)]
     assert plans[0].plan_hash == plans[1].plan_hash
     assert difference(*plans) == ()
@@ -338,3 +342,89 @@ def test_another_currency_is_told() -> None:
         "~ currency USD → JPY",
         "~ balance 12.00 USD → 12 JPY",
     )
+
+
+@pytest.mark.parametrize(
+    ("currency", "refunds", "refund", "dues"),
+    [
+        ("USD", True, "5.00", []),
+        ("USD", False, None, [(Inspects.BALANCE, "5.00")]),
+        ("EUR", True, None, [(Inspects.BALANCE, "5.00")]),
+    ],
+    ids=["its owner's goes back", "its owner's does not", "another currency than its owner's"],
+)
+def test_t10_what_goes_along_late_loses_nothing_and_its_cash_goes_the_way_of_its_owners(
+    currency: str, refunds: bool, refund: str | None, dues: list[tuple[Inspects, str]]
+) -> None:
+    found = account(
+        statement("5.00", promo="1.00"),
+        resources=(instance("i-1"),),
+        domains=("example.com",),
+        stores=(store("s"),),
+    )
+    joined = joined_plan(alibaba_cloud(), found, NOW, currency=currency, refunds=refunds)
+    assert (joined.refund, joined.refund_applies) == (refund, refund is not None)
+    assert [(each.kind, each.amount) for each in joined.dues] == dues
+    assert (joined.released_ids, joined.writes_off) == ((), False)
+    assert {each.kind for each in joined.left_behind} == {Inspects.RESOURCES, Inspects.DOMAINS}
+    assert [each.store_id for each in joined.erasures] == ["s"]
+
+
+def test_nobody_consents_to_what_goes_along_late() -> None:
+    plan = planned(account())
+    joined = joined_plan(alibaba_cloud(), account(), NOW, currency="USD", refunds=False)
+    after = plan.model_copy(update={"joined": (joined,)})
+    assert after.plan_hash == plan.plan_hash
+    assert after.accounts == (after, joined)
+
+
+MANY = 1_203
+"""More than a list has in hand."""
+
+
+def test_a_long_plan_has_the_hash_that_it_would_have_as_one_text() -> None:
+    resources = tuple(
+        instance(f"i-{number:04}", *((f"i-{number - 1:04}",) if number % 10 == 9 else ()))
+        for number in range(MANY)
+    )
+    found = account(
+        statement("12.00", bills=(bill(BillStatus.UNPAID, "ü-1"),)),
+        resources=resources,
+        subscriptions=tuple(subscription(f"s-{number:04}") for number in range(MANY)),
+        stores=tuple(store(f"数-{number:04}") for number in range(MANY)),
+    )
+    plan = planned(found).model_copy(update={"policy_hash": "0" * 64})
+    assert plan.plan_hash == "713038936d59648be02695228318099104119d9896d1a59dd2acad1c65d3b603"
+
+
+def test_a_long_plan_is_compared_thing_by_thing() -> None:
+    resources = tuple(instance(f"i-{number:04}") for number in range(MANY))
+    stores = tuple(store(f"o-{number:04}") for number in range(MANY))
+    before = planned(account(resources=resources, stores=stores))
+    moved = planned(account(resources=tuple(reversed(resources)), stores=stores))
+    assert (moved.plan_hash, difference(before, moved), uncovered(before, moved)) == (
+        before.plan_hash,
+        (),
+        (),
+    )
+    less = planned(account(resources=resources[1:], stores=(*stores[:700], *stores[701:])))
+    assert difference(before, less) == ("- release i-0000 (ecs)", "- erase o-0700 (object-storage)")
+    assert uncovered(before, less) == ()
+    assert uncovered(less, before) == ("+ release i-0000", "+ erase o-0700")
+
+
+def test_a_plan_is_kept_as_it_was_before_there_were_long_lists() -> None:
+    plan = planned(account(resources=(instance("i-1"),), subscriptions=(subscription("s-1"),)))
+    kept = plan.model_dump_json(context=PACKED)
+    assert '"products":{"resource/i-1":"ecs","subscription/s-1":"rds"}' in kept
+    assert Plan.model_validate_json(kept) == plan
+
+
+def test_a_long_plan_reads_back_packed_and_as_it_was_kept_before() -> None:
+    plan = planned(account(resources=tuple(instance(f"i-{number:04}") for number in range(MANY))))
+    packed = plan.model_dump_json(context=PACKED)
+    before = plan.model_dump(mode="json") | {"products": dict(plan.products)}
+    assert len(packed) < 40 * MANY
+    for kept in (packed, json.dumps(before)):
+        read = Plan.model_validate_json(kept)
+        assert (read, read.plan_hash) == (plan, plan.plan_hash)

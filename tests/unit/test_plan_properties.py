@@ -11,8 +11,8 @@ from closure.plan import Plan, make_plan, unrecoverable_ids
 from closure.plan_difference import difference
 from closure.policy import Policy
 from closure.survey import SurveyFacts
+from tests.harness.strategies import NOW, drifted, facts, shuffled
 from tests.unit.examples import acme, alibaba_cloud, check_text
-from tests.unit.strategies import NOW, drifted, facts, shuffled
 
 POLICIES = (
     alibaba_cloud(),

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from closure.lifecycle import Mode
 from closure.money import Money
-from closure.policy import Policy, PolicyFault, parse_policy
+from closure.policy import Policy
+from closure.policy_text import PolicyFault, parse_policy
 from tests.unit.examples import ACME, acme, acme_text, alibaba_cloud, check_text
 
 LIMITED = check_text(
@@ -269,7 +270,15 @@ def test_a_pinned_policy_is_read_back_the_same(policy: Policy) -> None:
 
 def test_a_default_is_not_pinned_so_that_fields_added_later_change_no_hash() -> None:
     assert "silent_period" not in acme().canonical_json()
-    assert acme(silent_period='"0d"').content_hash == acme().content_hash
+    assert acme(silent_period='"0d"', appears_later='"include"').content_hash == acme().content_hash
+
+
+def test_a_copy_that_says_something_else_has_a_hash_of_its_own() -> None:
+    policy = acme()
+    known = policy.content_hash
+    other = policy.model_copy(update={"version": "another"})
+    assert other.content_hash == Policy.from_json(other.canonical_json()).content_hash != known
+    assert other.model_copy(update={"version": policy.version}).content_hash == known == policy.content_hash
 
 
 @pytest.mark.parametrize("snapshot", ["", "{}", "[]", '{"name": "acme"}', "not json"])
@@ -301,7 +310,8 @@ CONSENTS = (
         (False, (), ("Terms, version 3", "First box", "Second box")),
         (True, (), ("First box", "Second box")),
         (True, ("First box",), ("Second box",)),
-        (True, ("first box", "Second box "), ("First box", "Second box")),
+        (True, ("first box", "Second box now"), ("First box", "Second box")),
+        (True, ("First\u00a0 box\n", " Second box"), ()),
         (False, ("Second box", "First box"), ("Terms, version 3",)),
         (True, ("Second box", "First box", "another"), ()),
     ],

@@ -4,17 +4,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from closure.policy import PolicyFault, parse_policy
 from closure.policy_rules import contradictions
+from closure.policy_text import PolicyFault, parse_policy
 from tests.unit.examples import ACME, acme, acme_text, alibaba_cloud, check_text
 
 SILENT = '[final_check]\nretry_interval = "1h"'
 RESTORED = """[messages.closure_restored.en]
+subject = "Back again"
 email = "{unrecoverable} {restart_advice}"
 sms = "{unrecoverable} {restart_advice}"
 """
-CLOSED = '[messages.account_closed.en]\nemail = "{delete_after}"\nsms = "{delete_after}"'
-CODE = '[messages.identity_code.en]\nemail = "{code}"\nsms = "{code}"'
+CLOSED = '[messages.account_closed.en]\nsubject = "Closed"\nemail = "{delete_after}"\nsms = "{delete_after}"'
+CODE = '[messages.identity_code.en]\nsubject = "Code"\nemail = "{code}"\nsms = "{code}"'
 
 
 def fault(text: str) -> tuple[str, str]:
@@ -28,6 +29,12 @@ def test_a_good_policy_has_no_contradiction() -> None:
     assert list(contradictions(alibaba_cloud())) == []
     assert list(contradictions(acme())) == []
     assert list(contradictions(acme(f"{SILENT}\n{RESTORED}", silent_period='"7d"'))) == []
+
+
+def test_a_provider_has_no_slash_so_that_no_two_accounts_share_a_workflow_id() -> None:
+    key, reason = fault(ACME.replace('provider = "acme"', 'provider = "acme/eu"'))
+    assert key == "provider"
+    assert "slash" in reason
 
 
 @pytest.mark.parametrize(
@@ -62,6 +69,20 @@ def test_a_kind_is_accepted_or_refused_but_not_both() -> None:
         "eligibility.refused_kinds.standard",
         '"standard" is also among the accepted kinds',
     )
+
+
+@pytest.mark.parametrize(
+    ("preparation", "key"),
+    [
+        ('country = "Nowhere"\nworkloads = { at_least = 2, at_most = 5 }', "preparation.country"),
+        ('country = "CN"\nworkloads = { at_least = 6, at_most = 5 }', "preparation.workloads.at_least"),
+        ('country = "CN"\ntransfers = { at_least = 2, at_most = 1 }', "preparation.transfers.at_least"),
+        ('country = "CN"\ntransfers = { at_least = -1, at_most = 1 }', "preparation.transfers.at_least"),
+    ],
+)
+def test_an_estimate_of_the_preparation_is_a_range_by_a_known_calendar(preparation: str, key: str) -> None:
+    acme('[preparation]\ncountry = "CN"\nworkloads = { at_least = 5, at_most = 5 }')
+    assert fault(acme_text(f"[preparation]\n{preparation}"))[0] == key
 
 
 def test_acknowledgements_are_for_an_accepted_kind() -> None:
@@ -298,3 +319,28 @@ def test_where_nothing_is_deleted_nothing_is_retained() -> None:
 
 def test_policies_without_retained_classes_keep_their_hash() -> None:
     assert "retained" not in acme().canonical_json()
+
+
+def test_the_consoles_word_alone_is_no_way_to_prove_who_one_is() -> None:
+    key, reason = fault(ACME.replace('["password"]', '["session"]'))
+    assert key == "identity.methods"
+    assert "another than session" in reason
+    parse_policy(ACME.replace('["password"]', '["session", "password"]'), "acme.toml")
+
+
+@pytest.mark.parametrize(
+    ("link", "is_good"),
+    [
+        ("https://console.example/domains/{id}", True),
+        ("https://console.example/bills?amount={amount}", False),
+        ("https://{id}.example/", False),
+        ("http://console.example/", False),
+        ("javascript:alert(1)", False),
+    ],
+)
+def test_a_link_leads_to_a_named_place_and_names_what_the_texts_may_name(link: str, is_good: bool) -> None:
+    text = acme_text(check_text("domains", "manual", more=f'link = "{link}"'))
+    if is_good:
+        parse_policy(text, "acme.toml")
+    else:
+        assert fault(text)[0] == "checks.0.link"

@@ -1,70 +1,97 @@
 """What a person reads of a closure in the Temporal Web UI."""
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from closure.deadlines import DeadlineKind
 from closure.lifecycle import Stage
-from closure.messages import ItemCategory
-from tests.unit.examples import item, status
-from tests.unit.strategies import NOW
+from closure.messages import RefundState
+from closure.state import ClosureView
+from closure.waiting import WAITING_TEXTS, WaitingReason
+from tests.harness.instances import instances
+from tests.harness.strategies import NOW
 from workflows.presentation import current_details, escaped
 
 HASH = "0123456789abcdef" * 4
 
 
+def view(**fields: object) -> ClosureView:
+    """By default of a closure that is being checked."""
+    defaults: dict[str, object] = {
+        "closure_id": "c-1",
+        "stage": "checking",
+        "mode": "delete",
+        "policy": "alibaba-cloud",
+        "policy_version": "2026-11-01",
+        "opened_at": NOW,
+        "draft_until": NOW,
+    }
+    return ClosureView.model_validate({**defaults, **fields})
+
+
 @pytest.mark.parametrize("stage", list(Stage))
 def test_every_stage_has_a_heading_and_a_story(stage: Stage) -> None:
-    lines = current_details(status(stage=stage), None, None).splitlines()
+    lines = current_details(view(stage=stage)).splitlines()
     assert lines[0] == f"### {stage.value.replace('_', ' ').capitalize()}"
     assert lines[2].endswith(".")
-    assert lines[-1] == "Policy alibaba-cloud, version 2026-11-01 · survey 0"
+    assert lines[-1] == r"Policy alibaba-cloud, version 2026-11-01 · survey 0"
 
 
-def test_a_deadline_a_reason_and_what_is_waited_for_are_shown() -> None:
-    text = current_details(status(stage="final_check", outcome_reason="owed"), NOW, "billing")
+def test_a_deadline_and_what_comes_next_are_shown() -> None:
+    deadline = {"what": DeadlineKind.FINAL_CHECK, "at": NOW}
+    text = current_details(view(stage="silent", deadline=deadline))
     assert "**Deadline:** 2026-11-24 12:00:00 UTC" in text
-    assert "**Reason:** owed" in text
-    assert "**Waiting:** billing" in text
     assert "**Next:**" in text
 
 
-def test_a15_items_are_shown_with_their_category_and_instructions() -> None:
-    checklist = [
-        item("unpaid-bills/b-1", title="A bill", how_to="Pay it."),
-        item("balance", ItemCategory.RENOUNCEABLE),
-        item("promo", ItemCategory.RENOUNCEABLE, renounced=True),
-        item("unknown/billing", ItemCategory.UNKNOWN),
-    ]
-    text = current_details(status(stage="blocked", checklist=checklist), None, None)
-    rows = [line for line in text.splitlines() if line.startswith("|")][2:]
-    marks = [row.split("|")[1].strip() for row in rows]
-    assert marks == ["manual", "renounceable", "given up", "unknown"]
-    assert "A bill | Pay it. |" in rows[0]
+@pytest.mark.parametrize("reason", list(WaitingReason))
+def test_what_is_waited_for_is_shown_with_its_beginning(reason: WaitingReason) -> None:
+    text = current_details(view(stage="final_check", waiting={"reason": reason, "since": NOW}))
+    assert f"**Waiting:** {WAITING_TEXTS[reason]}, since 2026-11-24 12:00 UTC" in text
+
+
+@pytest.mark.parametrize("refund", list(RefundState))
+def test_how_the_refund_stands_is_shown(refund: RefundState) -> None:
+    assert f"**Refund:** {refund.value.replace('_', ' ')}" in current_details(view(refund=refund))
+
+
+def test_a15_how_much_blocks_and_what_found_it_is_shown_and_no_item() -> None:
+    text = current_details(view(stage="blocked", item_count=3, blocking=2, checks=["debt", "domains"]))
+    assert "**Checklist:** 3 items, 2 of them block: debt, domains" in text
+    assert "Checklist" not in current_details(view(stage="ready"))
+
+
+def test_what_was_given_up_is_no_longer_said_to_block() -> None:
+    text = current_details(view(stage="ready", item_count=2, checks=["balance"]))
+    assert "**Checklist:** 2 items, none of them blocks any more: balance" in text
+
+
+def test_a_closure_that_has_ended_shows_its_certificate_and_money() -> None:
+    kinds = ("forfeited_cash", "forfeited_promo", "voided_debt", "refunded", "paid_otherwise")
+    money = {
+        **dict.fromkeys(kinds, "0.00"),
+        "currency": "USD",
+        "forfeited_cash": "200.00",
+        "refunded": "7.50",
+    }
+    text = current_details(view(stage="deleted", certificate_id=HASH, moved_money=money))
+    assert f"**Certificate:** `{HASH}`" in text
+    assert "**Money:** cash forfeited 200.00 USD, refunded 7.50 USD" in text
+    assert "**Money:** none was moved" in current_details(view(stage="dormant", certificate_id=HASH))
+    assert "Money" not in current_details(view(stage="withdrawn"))
 
 
 def test_the_plan_hash_is_shown_when_it_is_needed() -> None:
-    assert f"`{HASH}`" in current_details(status(stage="ready", plan_hash=HASH), None, None)
-    assert HASH not in current_details(status(stage="silent", plan_hash=HASH), None, None)
+    assert f"`{HASH}`" in current_details(view(stage="ready", plan_hash=HASH))
+    assert HASH not in current_details(view(stage="silent", plan_hash=HASH))
 
 
-def test_a26_what_cannot_come_back_is_shown() -> None:
-    text = current_details(status(stage="restored", unrecoverable=["balance", "promo"]), None, None)
-    assert "**Can't come back:** balance, promo" in text
-
-
-def test_a_closure_of_a_hundred_thousand_things_stays_readable() -> None:
-    many = status(
-        stage="blocked",
-        checklist=[item(f"resources/i-{number}") for number in range(1_000)],
-        unrecoverable=[f"resources/i-{number}" for number in range(100_000)],
-    )
-    text = current_details(many, None, None)
-    assert len(text) < 20_000
-    assert "… and 950 more" in text
-    assert "and 99950 more" in text
+@given(instances(ClosureView, look_again_in=st.none() | st.floats(0, 86_400)))
+def test_whatever_a_closure_is_like_it_can_be_shown(shown: ClosureView) -> None:
+    text = current_details(shown)
+    assert text.startswith("### ")
+    assert len(text) < 4_000
 
 
 @pytest.mark.parametrize(
@@ -85,16 +112,12 @@ def test_text_from_outside_is_no_markup(text: str, shown: str) -> None:
     assert escaped(text) == shown
 
 
-@given(st.text(max_size=40), st.text(max_size=40))
-def test_no_id_or_text_can_break_the_table(item_id: str, title: str) -> None:
-    document = status(stage="blocked", checklist=[item(item_id, title=title)])
-    text = current_details(document, None, None)
-    (row,) = [line for line in text.split("\n") if line.startswith("| manual |")]
-    assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 4
-
-
-def test_an_id_is_shown_as_it_is() -> None:
-    """Within a code span a backslash would be shown too."""
-    text = current_details(status(stage="blocked", checklist=[item("resources/i_1`x`")]), None, None)
-    assert r"resources/i\_1\`x\`" in text
-    assert "`resources" not in text
+@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
+def test_no_name_of_a_policy_or_a_check_can_break_a_line(policy: str, version: str, check: str) -> None:
+    shown = view(stage="blocked", policy=policy, policy_version=version, checks=[check], item_count=1)
+    lines = current_details(shown).split("\n")
+    assert len(lines) == len(
+        current_details(view(stage="blocked", checks=["debt"], item_count=1)).split("\n")
+    )
+    for name in (policy, version, check):
+        assert escaped(name) in "\n".join(lines)

@@ -4,7 +4,8 @@ import pytest
 
 from closure.accounts import Access
 from closure.lifecycle import Mode
-from closure.policy import Policy, PolicyFault, parse_policy
+from closure.policy import Policy
+from closure.policy_text import PolicyFault, parse_policy
 from tests.unit.examples import ACME, acme_text, check_text
 
 REFUND = """
@@ -15,17 +16,17 @@ country = "US"
 poll_interval = "12h"
 """
 MESSAGES = "".join(
-    f'[messages.refund_{turn}.en]\nemail = "{{amount}} {{currency}} {{due_by}}"\n'
+    f'[messages.refund_{turn}.en]\nsubject = "Money"\nemail = "{{amount}} {{currency}} {{due_by}}"\n'
     f'sms = "{{amount}} {{currency}} {{due_by}}"\n'
     for turn in ("failed", "late", "settled", "started")
 )
 
 
-def refunding(before: str = "", after: str = "", **replacements: str) -> str:
+def refunding(before: str = "", after: str = "", addition: str = "", **replacements: str) -> str:
     """A policy that refunds, with one text in its refund table replaced."""
     assert before in REFUND
     return acme_text(
-        REFUND.replace(before, after) + MESSAGES if before else REFUND + MESSAGES, **replacements
+        (REFUND.replace(before, after) if before else REFUND) + MESSAGES + addition, **replacements
     )
 
 
@@ -81,8 +82,8 @@ def test_a_refund_is_for_delete_mode() -> None:
 
 
 def test_a_balance_is_given_up_or_refunded_but_not_both() -> None:
-    assert fault(refunding() + check_text("balance", "renounceable"))[0] == "refund"
-    parsed(refunding() + check_text("debt", "renounceable"))
+    assert fault(refunding(addition=check_text("balance", "renounceable")))[0] == "refund"
+    parsed(refunding(addition=check_text("debt", "renounceable")))
 
 
 @pytest.mark.parametrize("turn", ["failed", "late", "settled", "started"])
@@ -100,7 +101,7 @@ def test_t10_the_start_of_a_refund_says_how_much_and_until_when(name: str) -> No
 
 def test_t5_a_retention_has_a_message_that_says_until_when() -> None:
     assert fault(acme_text(retention='"30d"'))[0] == "messages.account_closed.en"
-    closed = '[messages.account_closed.en]\nemail = "Closed."\nsms = "{delete_after}"'
+    closed = '[messages.account_closed.en]\nsubject = "Closed"\nemail = "Closed."\nsms = "{delete_after}"'
     key, reason = fault(acme_text(closed, retention='"30d"'))
     assert (key, reason) == ("messages.account_closed.en.email", "must contain {delete_after}")
 

@@ -19,7 +19,7 @@ from closure.refunds import (
     next_attempts,
     refund_state,
 )
-from tests.unit.strategies import NOW
+from tests.harness.strategies import NOW
 
 DUE = NOW + timedelta(days=14)
 SECOND = timedelta(seconds=1)
@@ -92,6 +92,16 @@ def test_payments_that_a_refund_failed_on_come_after_all_others() -> None:
     assert orders(100, payments, [attempt(FAILED, 100, to="new")]) == [("old", 70), ("new", 30)]
     both = [attempt(FAILED, 100, to="new"), attempt(FAILED, 70, to="old")]
     assert orders(100, payments, both) == [("new", 100)]
+
+
+def test_what_failed_stays_where_it_is_until_somebody_asks() -> None:
+    payments = [payment("new", 100), payment("old", 70, age=9)]
+    failed = [attempt(FAILED, 100, to="new")]
+    planned = next_attempts(usd(150), payments, failed, try_again=False)
+    assert [(each.payment_id, each.amount.minor) for each in planned] == [("old", 70)]
+    nobody = [attempt(FAILED, 20, to=None)]
+    planned = next_attempts(usd(120), payments[:1], nobody, try_again=False)
+    assert [(each.payment_id, each.amount.minor) for each in planned] == [("new", 100)]
 
 
 def test_a_payment_that_is_listed_twice_takes_the_smaller_amount_once() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from closure.accounts import Resource
 from closure.release_order import caught_in_cycles, release_batches
-from tests.unit.strategies import resources
+from tests.harness.strategies import resources
 
 
 def chain(*pairs: str) -> tuple[Resource, ...]:

@@ -1,10 +1,14 @@
 """What the customer says: giving items up (A16) and the reason for closing (A17)."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from closure.checks import carry_renounced, check_reason, renounce
+from closure.acts import RenounceWords
+from closure.checks import check_reason
 from closure.errors import RefusalType, Refused
-from closure.messages import ChecklistItem, ItemCategory, RenounceRequest
+from closure.messages import ChecklistItem, ItemCategory
+from closure.renouncing import carry_renounced, renounce
 from tests.unit.examples import acme, alibaba_cloud, item
 
 RENOUNCEABLE = item("balance", ItemCategory.RENOUNCEABLE, amount="5.00", currency="USD")
@@ -14,11 +18,11 @@ UNKNOWN = item("unknown/billing", ItemCategory.UNKNOWN)
 ITEMS = (MANUAL, RENOUNCEABLE, OTHER, UNKNOWN)
 
 
-def request(*item_ids: str, all: bool = False, accept_risk: bool = True) -> RenounceRequest:
-    return RenounceRequest(actor="u-1", item_ids=item_ids, all=all, accept_risk=accept_risk)
+def request(*item_ids: str, all: bool = False, accept_risk: bool = True) -> RenounceWords:
+    return RenounceWords(item_ids=item_ids, all=all, accept_risk=accept_risk)
 
 
-def renounced(items: tuple[ChecklistItem, ...]) -> list[str]:
+def renounced(items: Sequence[ChecklistItem]) -> list[str]:
     return [each.item_id for each in items if each.renounced]
 
 
@@ -43,8 +47,8 @@ def test_a16_giving_up_twice_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("asked", "refusal", "told"),
     [
-        (request("balance", accept_risk=False), RefusalType.RISK_NOT_ACCEPTED, "accept the risk"),
-        (request(all=True, accept_risk=False), RefusalType.RISK_NOT_ACCEPTED, "accept the risk"),
+        (request("balance", accept_risk=False), RefusalType.RISK_NOT_ACCEPTED, "risk has not been accepted"),
+        (request(all=True, accept_risk=False), RefusalType.RISK_NOT_ACCEPTED, "risk has not been accepted"),
         (request("balance", "nothing"), RefusalType.ITEM_NOT_FOUND, "nothing"),
         (request("balance", "unpaid-bills/b-1"), RefusalType.ITEM_NOT_RENOUNCEABLE, "Do it."),
         (request("unknown/billing"), RefusalType.ITEM_NOT_RENOUNCEABLE, "unknown/billing"),
@@ -53,7 +57,7 @@ def test_a16_giving_up_twice_changes_nothing() -> None:
     ],
 )
 def test_a16_what_cannot_be_given_up_is_refused_as_a_whole(
-    asked: RenounceRequest, refusal: RefusalType, told: str
+    asked: RenounceWords, refusal: RefusalType, told: str
 ) -> None:
     with pytest.raises(Refused) as caught:
         renounce(ITEMS, asked)
@@ -73,10 +77,17 @@ def test_a16_what_was_given_up_stays_so_at_the_next_survey() -> None:
     assert carry_renounced((), ITEMS) == ITEMS
 
 
+def test_what_was_given_up_stays_so_when_there_is_less_of_it() -> None:
+    before = renounce(ITEMS, request("balance"))
+    less = RENOUNCEABLE.model_copy(update={"amount": "4.99"})
+    assert renounced(carry_renounced(before, (less,))) == ["balance"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"amount": "5.01"},
+        {"amount": None},
         {"currency": "EUR"},
         {"resource_id": "i-2"},
         {"category": ItemCategory.MANUAL},

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.embedded.account_file import parse_account_file
-from tests.unit.strategies import ALIBABA_CLOUD, TWILIO, AccountDocument, account_files
+from tests.harness.strategies import ALIBABA_CLOUD, TWILIO, AccountDocument, account_files
 
 
 def as_text(value: object) -> str:

@@ -9,14 +9,10 @@ from closure.lifecycle import Mode
 from closure.messages import ItemCategory
 from closure.plan import Plan, make_plan, unrecoverable_ids
 from closure.plan_difference import difference
-from closure.policy import Policy, parse_policy
+from closure.policy import Policy
 from closure.survey import AccountFacts, SurveyFacts
-from tests.unit.examples import POLICY_FOLDER, account, alibaba_cloud, amount, bill, checklist, statement
-from tests.unit.strategies import NOW, facts
-
-
-def twilio() -> Policy:
-    return parse_policy((POLICY_FOLDER / "twilio.toml").read_text(encoding="utf-8"), "twilio.toml")
+from tests.harness.strategies import NOW, facts
+from tests.unit.examples import account, alibaba_cloud, amount, bill, checklist, statement, twilio
 
 
 def named(found: SurveyFacts, account_id: str, **changes: object) -> AccountFacts:

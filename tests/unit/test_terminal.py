@@ -1,17 +1,20 @@
 """How a command ends: one answer or one error line, and the contract's exit codes."""
 
 import json
+import shlex
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from closure.errors import RefusalType, Refused
 from closure.visible_text import printable
 from commandline import terminal
 from commandline.terminal import Answer, BadInput, Unreachable, execute, one_line, print_json
+from temporal.faults import ConnectionFault, ServerUnreachable
 
 
 class Left(BaseException):
@@ -51,6 +54,8 @@ FAILURES = [
     (Refused(RefusalType.ROLE_REFUSED, "only the owner may"), 1, "RoleRefused", "only the owner may"),
     (BadInput("accounts.0.id: is missing"), 2, "BadInput", "accounts.0.id: is missing"),
     (Unreachable("the server does not answer"), 3, "Unreachable", "the server does not answer"),
+    (ConnectionFault("no server address"), 2, "BadInput", "no server address"),
+    (ServerUnreachable("no server there"), 3, "Unreachable", "no server there"),
     (ConnectionRefusedError("no route"), 3, "Unreachable", "no route"),
     (KeyError("oops"), 70, "InternalError", "this is a defect"),
 ]
@@ -100,8 +105,34 @@ def test_a13_missing_consents_are_listed(capsys: pytest.CaptureFixture[str]) -> 
     assert json.loads(capsys.readouterr().out)["error"]["acknowledgements"] == ["One", "Two"]
     assert end_of(refused, as_json=False) == 1
     err = capsys.readouterr().err
-    assert '--acknowledge "One"' in err
-    assert '--acknowledge "Two"' in err
+    assert "  --acknowledge One\n  --acknowledge Two\n" in err
+
+
+def test_a13_an_agreement_is_agreed_to_and_a_text_is_quoted_as_a_shell_wants_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    refused = Refused(
+        RefusalType.ACKNOWLEDGEMENT_REQUIRED,
+        "agree first",
+        acknowledgements=("Terms, version 1", "It's $HOME"),
+        facts={"agreement": "Terms, version 1"},
+    )
+    assert end_of(refused, as_json=False) == 1
+    told, agreement, text = capsys.readouterr().err.splitlines()
+    assert "--agree" in told
+    assert agreement == "  --agree  (Terms, version 1)"
+    assert shlex.split(text) == ["--acknowledge", "It's $HOME"]
+
+
+def test_a_refusal_carries_its_facts_and_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    facts: dict[str, JsonValue] = {"account_id": "a-1", "closure_id": "c-1"}
+    refused = Refused(RefusalType.CLOSURE_ALREADY_OPEN, "It is open.", facts=facts)
+    told = "It is open; see it: python starter.py status a-1"
+    assert end_of(refused, as_json=True) == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error == {"type": "ClosureAlreadyOpen", "message": told, "facts": facts}
+    assert end_of(refused, as_json=False) == 1
+    assert capsys.readouterr().err == f"ClosureAlreadyOpen: {told}\n"
 
 
 def test_a_message_of_several_lines_becomes_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +160,7 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
 def test_a_document_holds_nothing_that_a_terminal_obeys_and_reads_the_same(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    document = {"text": "a\x1b[31m\x7f\x9b31m\u202eb\U000e0001 é 账户\n"}
+    document: dict[str, JsonValue] = {"text": "a\x1b[31m\x7f\x9b31m\u202eb\U000e0001 é 账户\n"}
     print_json(document)
     out = capsys.readouterr().out
     assert printable(out) == out

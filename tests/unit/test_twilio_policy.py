@@ -8,14 +8,14 @@ from closure.accounts import Access, Channel
 from closure.errors import RefusalType, Refused
 from closure.lifecycle import Mode
 from closure.messages import IdentityMethod
-from closure.policy import MessageTemplate, Policy, parse_policy
+from closure.policy import MessageTemplate, Policy
 from closure.templates import placeholders
-from tests.unit.examples import POLICY_FOLDER
+from tests.unit.examples import twilio
 
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return parse_policy((POLICY_FOLDER / "twilio.toml").read_text(encoding="utf-8"), "twilio.toml")
+    return twilio()
 
 
 def advice(policy: Policy) -> str:
@@ -62,7 +62,7 @@ def test_t5_data_is_deleted_after_30_days_and_the_customer_is_told_when(policy: 
 
 def test_t6_the_soft_close_keeps_data_and_is_offered_first(policy: Policy) -> None:
     assert policy.modes == (Mode.DELETE, Mode.KEEP_DATA)
-    for kept in ("usage history", "functions", "assets", "flows", "you may return"):
+    for kept in ("usage history", "functions", "assets", "flows", "come back at any time"):
         assert kept in policy.advice[0]
     assert MessageTemplate.ACCOUNT_DORMANT in policy.messages
     assert policy.missing_consent("upgraded", Mode.KEEP_DATA, False, ()) == ()

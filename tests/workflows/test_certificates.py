@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -11,37 +12,37 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from temporalio.api.enums.v1 import PendingActivityState
-from temporalio.testing import ActivityEnvironment
 
-from activities.certificates import CertificateActivities
-from activities.requests import CertificateRequest
-from activities.subaccounts import subaccount_closure_id
+from closure.acts import ActKind
 from closure.certificate import SignedCertificate, StoreState, store_reference
+from closure.events import EventType
+from closure.identifiers import subaccount_closure_id
 from closure.lifecycle import Mode, Outcome, Stage
 from closure.messages import IdentityMethod
 from closure.policy import Policy, RetentionClass
 from connectors.embedded import tables
 from connectors.embedded.account_file import parse_account_file
 from connectors.embedded.loading import load_accounts
-from database.engine import transaction
 from keys.signing import load_signer
 from keys.verify import verify
 from records.anchors import AnchorFile
-from records.certificates import CertificateRecords, KeptCertificate
-from records.entries import EventType
+from records.certificates import KeptCertificate, keep_certificate
 from records.identity import IdentityRecords
-from tests.workflows.house import Closing, House, HouseBuilder, eventually
-from worker import build_worker
+from records.record import Record
+from tests.harness.account_driver import AccountDriver
+from tests.harness.installation import InstallationBuilder, TestInstallation, running_worker
+from tests.harness.past_the_client import start_run
+from tests.harness.waiting import eventually
 
 MOMENT = timedelta(seconds=30)
 PERSONAL = ("example", "+15550100", "u-1", "moving", "oss-jane-doe", "jane")
 
 
-async def kept(house: House, closure_id: str) -> KeptCertificate:
-    """The certificate as issued, which verifies with the house's key and names nobody."""
-    found = await CertificateRecords(house.engine).get(closure_id)
+async def kept(installation: TestInstallation, closure_id: str) -> KeptCertificate:
+    """The certificate as issued, which verifies with the installation's key and names nobody."""
+    found = await installation.records.certificate(closure_id)
     assert found is not None, f"closure {closure_id} has no certificate"
-    key = load_signer(house.signing_key_file).public_key
+    key = load_signer(installation.signing_key_file).public_key
     verify(found.content.encode(), key)
     assert load_pem_public_key(found.public_key.encode()) == key
     for word in PERSONAL:
@@ -49,26 +50,26 @@ async def kept(house: House, closure_id: str) -> KeptCertificate:
     return found
 
 
-async def certificate(house: House, closure_id: str) -> SignedCertificate:
+async def certificate(installation: TestInstallation, closure_id: str) -> SignedCertificate:
     """As `kept`; it ends where the audit ends."""
-    found = await kept(house, closure_id)
+    found = await kept(installation, closure_id)
     says = SignedCertificate.model_validate_json(found.content)
     assert found.certificate_id == says.certificate_id
-    recorded = await house.records.get(closure_id)
-    trail = await house.records.trail(closure_id)
+    recorded = await installation.records.get(closure_id)
+    trail = await installation.records.trail(closure_id)
     assert recorded is not None
     assert trail is not None
     assert trail.fault is None
     assert (says.audit.events, says.audit.head_hash) == (len(trail.events), trail.events[-1].hash)
     assert says.ended_at == trail.events[-1].time
     assert says.opened_at == recorded.opened_at
-    assert says.outcome is recorded.document.outcome
+    assert says.outcome is recorded.state.outcome
     assert says.policy_hash == recorded.policy_hash
     return says
 
 
-async def full_account(house: House, **more: object) -> Closing:
-    return await house.account(
+async def full_account(installation: TestInstallation, **more: object) -> AccountDriver:
+    return await installation.account(
         balance={"cash": "200.00", "promo": "15.00"},
         resources=[
             {"id": "a", "product": "ecs", "renounceable": True},
@@ -91,16 +92,18 @@ async def full_account(house: House, **more: object) -> Closing:
     )
 
 
-async def delete(closing: Closing) -> None:
+async def delete(closing: AccountDriver) -> None:
     await closing.silent()
     await closing.end_of_silence()
     assert (await closing.outcome()).outcome is Outcome.DELETED
 
 
-async def test_a22_the_certificate_of_a_deleted_account_tells_what_became_of_it(house: House) -> None:
-    closing = await full_account(house)
+async def test_a22_the_certificate_of_a_deleted_account_tells_what_became_of_it(
+    installation: TestInstallation,
+) -> None:
+    closing = await full_account(installation)
     await delete(closing)
-    says = await certificate(house, closing.closure_id)
+    says = await certificate(installation, closing.closure_id)
     status = await closing.status()
     assert (says.closure_id, says.account_id, says.mode) == (
         closing.closure_id,
@@ -127,6 +130,7 @@ async def test_a22_the_certificate_of_a_deleted_account_tells_what_became_of_it(
         "forfeited_promo": "15.00",
         "voided_debt": "0.00",
         "refunded": "0.00",
+        "paid_otherwise": "0.00",
     }
     erased = await closing.until_event(EventType.DATA_ERASED)
     assert says.data_deleted_at == erased.time
@@ -142,25 +146,27 @@ async def test_a22_the_certificate_of_a_deleted_account_tells_what_became_of_it(
     assert await closing.failed_tasks() == []
 
 
-async def test_a22_an_empty_account_has_a_certificate_that_claims_nothing(house: House) -> None:
-    closing = await house.account()
+async def test_a22_an_empty_account_has_a_certificate_that_claims_nothing(
+    installation: TestInstallation,
+) -> None:
+    closing = await installation.account()
     await delete(closing)
-    says = await certificate(house, closing.closure_id)
+    says = await certificate(installation, closing.closure_id)
     assert (says.stores, says.released, says.money) == ((), None, None)
 
 
 async def test_what_the_law_keeps_is_kept_and_the_certificate_says_until_when(
-    houses: HouseBuilder, policies: dict[str, Policy]
+    installations: InstallationBuilder, policies: dict[str, Policy]
 ) -> None:
     logs = RetentionClass(name="logs", what="Audit logs", years=7, ground="§ 257 HGB", stores=("audit-logs",))
     policy = policies["alibaba-cloud"].model_copy(update={"retained": (logs,)})
-    async with houses.open(policies={"alibaba-cloud": policy}) as house:
-        closing = await full_account(house)
+    async with installations.open(policies={"alibaba-cloud": policy}) as installation:
+        closing = await full_account(installation)
         await delete(closing)
         assert [(row["id"], row["objects"]) for row in await closing.rows(tables.data_stores)] == [
             ("log-1", 7)
         ]
-        says = await certificate(house, closing.closure_id)
+        says = await certificate(installation, closing.closure_id)
         erased, retained = says.stores
         assert (erased.state, erased.objects) == (StoreState.DELETED, 1200)
         assert says.data_deleted_at is not None
@@ -170,13 +176,15 @@ async def test_what_the_law_keeps_is_kept_and_the_certificate_says_until_when(
         assert until.year == says.data_deleted_at.year + 7
 
 
-async def test_a23_a26_a_restored_account_gets_a_report_of_what_can_not_come_back(house: House) -> None:
-    closing = await full_account(house)
+async def test_a23_a26_a_restored_account_gets_a_report_of_what_can_not_come_back(
+    installation: TestInstallation,
+) -> None:
+    closing = await full_account(installation)
     await closing.silent()
     await closing.bill_late_usage()
     await closing.end_of_silence()
     assert (await closing.outcome()).outcome is Outcome.RESTORED
-    says = await certificate(house, closing.closure_id)
+    says = await certificate(installation, closing.closure_id)
     assert (says.stores, says.retained, says.data_deleted_at) == ((), (), None)
     assert says.released is not None
     assert says.released.resources == 3
@@ -185,28 +193,28 @@ async def test_a23_a26_a_restored_account_gets_a_report_of_what_can_not_come_bac
     assert [(each.check, each.amount, each.currency) for each in says.owed] == [
         ("unpaid-bills", "1.23", "USD")
     ]
-    assert "late-" not in (await kept(house, closing.closure_id)).content
+    assert "late-" not in (await kept(installation, closing.closure_id)).content
 
 
 async def test_each_closure_of_an_account_has_its_own_and_those_that_changed_nothing_none(
-    house: House,
+    installation: TestInstallation,
 ) -> None:
-    closing = await house.account()
+    closing = await installation.account()
     await closing.close()
     await closing.withdraw()
     await closing.outcome()
-    assert await CertificateRecords(house.engine).get(closing.closure_id) is None
-    await closing.start_again()
+    assert await installation.records.certificate(closing.closure_id) is None
+    await closing.close()
     await closing.confirm()
     await closing.fast_forward(timedelta(days=7, minutes=6))
     await closing.outcome()
-    assert (await certificate(house, closing.closure_id)).closure_id == closing.closure_id
+    assert (await certificate(installation, closing.closure_id)).closure_id == closing.closure_id
 
 
 # Twilio.
 
 
-async def twilio_account(house: House, *subaccounts: str, **more: object) -> Closing:
+async def twilio_account(installation: TestInstallation, *subaccounts: str, **more: object) -> AccountDriver:
     name = f"acct-{uuid4().hex[:10]}"
     account: dict[str, object] = {"provider": "twilio", "kind": "upgraded", "currency": "USD"}
     owner: dict[str, object] = {
@@ -227,24 +235,28 @@ async def twilio_account(house: House, *subaccounts: str, **more: object) -> Clo
         for each in subaccounts
     ]
     text = json.dumps({"accounts": [owner, *owned]})
-    await load_accounts(house.engine, parse_account_file(text, "test.json"), "test.json")
-    return Closing(house, name, "twilio")
+    await load_accounts(installation.database, parse_account_file(text, "test.json"), "test.json")
+    return AccountDriver(installation, name, "twilio")
 
 
-async def password_proof(closing: Closing) -> str:
+async def password_proof(closing: AccountDriver) -> str:
     """T8."""
 
     async def verified() -> bool:
         return True
 
-    identity = IdentityRecords(closing.house.engine)
-    proof = await identity.prove_by_secret(closing.account_id, "u-1", IdentityMethod.PASSWORD, verified)
+    identity = IdentityRecords(closing.installation.database)
+    proof = await identity.prove_by_secret(
+        closing.account_id, "u-1", IdentityMethod.PASSWORD, verified, door=ActKind.CLOSE
+    )
     return proof.proof_id
 
 
-async def test_t5_t10_subaccounts_have_certificates_of_their_own_that_the_owners_names(house: House) -> None:
+async def test_t5_t10_subaccounts_have_certificates_of_their_own_that_the_owners_names(
+    installation: TestInstallation,
+) -> None:
     closing = await twilio_account(
-        house,
+        installation,
         "one",
         "two",
         balance={"cash": "20.00", "promo": "2.50"},
@@ -261,11 +273,11 @@ async def test_t5_t10_subaccounts_have_certificates_of_their_own_that_the_owners
         )
         for each in ("one", "two")
     ]
-    assert await CertificateRecords(house.engine).get(closing.closure_id) is None
+    assert await installation.records.certificate(closing.closure_id) is None
     await closing.fast_forward(timedelta(days=31))
     assert (await closing.outcome()).outcome is Outcome.DELETED
 
-    says = await certificate(house, closing.closure_id)
+    says = await certificate(installation, closing.closure_id)
     assert [(each.store, each.objects) for each in says.stores] == [("flows", 3)]
     assert says.released is not None
     assert says.released.products == {"phone-number": 2}
@@ -275,7 +287,7 @@ async def test_t5_t10_subaccounts_have_certificates_of_their_own_that_the_owners
     assert [(each.account_id, each.closure_id) for each in says.subaccounts] == subaccounts
 
     for named, (account_id, closure_id) in zip(says.subaccounts, subaccounts, strict=True):
-        own = await certificate(house, closure_id)
+        own = await certificate(installation, closure_id)
         assert own.certificate_id == named.certificate_id
         assert own.account_id == account_id
         assert own.owner is not None
@@ -287,12 +299,12 @@ async def test_t5_t10_subaccounts_have_certificates_of_their_own_that_the_owners
         assert (own.released, own.money) == (None, None)
 
 
-async def test_t6_a_dormant_account_gets_one_that_claims_no_deletion(house: House) -> None:
-    closing = await twilio_account(house, resources=[{"id": "pn", "product": "phone-number"}])
+async def test_t6_a_dormant_account_gets_one_that_claims_no_deletion(installation: TestInstallation) -> None:
+    closing = await twilio_account(installation, resources=[{"id": "pn", "product": "phone-number"}])
     await closing.close(proof_id=await password_proof(closing), mode=Mode.KEEP_DATA)
     await closing.confirm()
     assert (await closing.outcome()).outcome is Outcome.DORMANT
-    says = await certificate(house, closing.closure_id)
+    says = await certificate(installation, closing.closure_id)
     assert (says.outcome, says.mode) == (Outcome.DORMANT, Mode.KEEP_DATA)
     assert (says.stores, says.retained, says.data_deleted_at, says.money) == ((), (), None, None)
     assert says.released is not None
@@ -303,25 +315,18 @@ async def test_t6_a_dormant_account_gets_one_that_claims_no_deletion(house: Hous
 
 
 @asynccontextmanager
-async def worker_without_key(house: House) -> AsyncIterator[None]:
+async def worker_without_key(installation: TestInstallation) -> AsyncIterator[None]:
     """A worker that can anchor, under another key, but whose key for certificates can't be used."""
-    house.signing_key_file.write_text("no key", encoding="ascii")
-    anchors = AnchorFile(house.anchor_file, house.database.with_suffix(".anchors.pem"))
-    async with build_worker(
-        house.client,
-        house.engine,
-        dict(house.policies),
-        house.task_queue,
-        signing_key_file=house.signing_key_file,
-        anchors=anchors,
-        platform=house.platform,
-    ):
+    installation.signing_key_file.write_text("no key", encoding="ascii")
+    anchors = AnchorFile(installation.anchor_file, installation.database_file.with_suffix(".anchors.pem"))
+    record = Record(installation.database, installation.record.installation, anchors)
+    async with running_worker(replace(installation, record=record)):
         yield
 
 
-async def test_a_key_that_can_not_be_used_is_shown_and_waited_for(houses: HouseBuilder) -> None:
-    async with houses.open(with_worker=False) as house, worker_without_key(house):
-        closing = await house.account()
+async def test_a_key_that_can_not_be_used_is_shown_and_waited_for(installations: InstallationBuilder) -> None:
+    async with installations.open(with_worker=False) as installation, worker_without_key(installation):
+        closing = await installation.account()
         await closing.silent()
         silent_until = (await closing.status()).silent_until
         assert silent_until is not None
@@ -340,48 +345,59 @@ async def test_a_key_that_can_not_be_used_is_shown_and_waited_for(houses: HouseB
 
         said = await eventually(failure, bool, "the failure in the pending activity")
         assert "no unencrypted PEM private key" in said
-        assert await CertificateRecords(house.engine).get(closing.closure_id) is None
-        house.signing_key_file.unlink()
+        assert await installation.records.certificate(closing.closure_id) is None
+        installation.signing_key_file.unlink()
         await closing.outcome()
-        await certificate(house, closing.closure_id)
+        await certificate(installation, closing.closure_id)
 
 
-async def test_it_is_issued_once_and_asked_again_it_is_the_same_to_the_byte(house: House) -> None:
-    closing = await house.account()
+async def test_it_is_issued_once_and_asked_again_it_is_the_same_to_the_byte(
+    installation: TestInstallation,
+) -> None:
+    closing = await installation.account()
     await delete(closing)
-    first = await kept(house, closing.closure_id)
-    certificates = CertificateRecords(house.engine)
-    activities = CertificateActivities(house.records, certificates, house.signing_key_file)
-    later = CertificateRequest(closure_id=closing.closure_id, time=first.issued_at + timedelta(days=1))
-    again = await ActivityEnvironment().run(activities.issue_certificate, later)
-    assert (again.certificate_id, again.key_id) == (first.certificate_id, first.key_id)
+    first = await kept(installation, closing.closure_id)
+    # Another run of the closure finds nothing left to do.
+    again = await start_run(closing)
+    view = await again.result()
+    assert view is not None
+    assert view.outcome is Outcome.DELETED
+    assert await kept(installation, closing.closure_id) == first
     other = first.model_copy(update={"content": "{}"})
-    assert await certificates.keep(other) == first
+    assert await installation.database.write(lambda each: keep_certificate(each, other)) == first
+    replacing = "INSERT OR REPLACE INTO record_certificates SELECT * FROM record_certificates"
     for statement in (
         "UPDATE record_certificates SET content = '{}'",
         "DELETE FROM record_certificates",
-        "INSERT OR REPLACE INTO record_certificates SELECT * FROM record_certificates",
+        *([replacing] if installation.database.is_sqlite else []),
     ):
         with pytest.raises(DBAPIError, match="certificates are never changed"):
-            async with transaction(house.engine) as connection:
-                await connection.execute(text(statement))
-    assert await kept(house, closing.closure_id) == first
+            await execute(installation, statement)
+    assert await kept(installation, closing.closure_id) == first
 
 
-async def test_a_closure_that_goes_on_or_whose_audit_was_changed_is_not_certified(house: House) -> None:
-    closing = await house.account()
+async def test_a_closure_that_goes_on_or_whose_audit_was_changed_is_not_certified(
+    installation: TestInstallation,
+) -> None:
+    closing = await installation.account()
     await closing.silent()
-    activities = CertificateActivities(
-        house.records, CertificateRecords(house.engine), house.signing_key_file
-    )
-    request = CertificateRequest(closure_id=closing.closure_id, time=datetime.now(UTC))
-    with pytest.raises(Exception, match="has no outcome that is certified"):
-        await ActivityEnvironment().run(activities.issue_certificate, request)
-    async with transaction(house.engine) as connection:
-        await connection.execute(text("UPDATE record_closures SET head_hash = 'x'"))
-    with pytest.raises(Exception, match="is not whole"):
-        await ActivityEnvironment().run(activities.issue_certificate, request)
-    with pytest.raises(Exception, match="has no closure"):
-        await ActivityEnvironment().run(
-            activities.issue_certificate, request.model_copy(update={"closure_id": "none"})
-        )
+    assert await installation.records.certificate(closing.closure_id) is None
+    whole = (await closing.events())[-1].hash
+    await execute(installation, f"UPDATE record_closures SET head_hash = '{'0' * 64}'")
+    await closing.end_of_silence()
+    await closing.until(Stage.DELETED)
+
+    async def failing() -> str:
+        description = await closing.handle.describe()
+        pending = description.raw_description.pending_activities
+        return pending[0].last_failure.message if pending else ""
+
+    said = await eventually(failing, bool, "the failure in the pending activity")
+    assert "is not whole" in said
+    assert whole not in said
+    assert await installation.records.certificate(closing.closure_id) is None
+    await closing.handle.terminate()
+
+
+async def execute(installation: TestInstallation, statement: str) -> None:
+    await installation.database.write(lambda connection: connection.execute(text(statement)))

@@ -1,14 +1,19 @@
 """A14: the system check may take minutes, and everybody can see how far it is."""
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
 
+import pytest
+
+from activities.sources import SurveyProgress
 from closure.accounts import Inventory
 from closure.lifecycle import Stage
-from commandline.standing import read_standing
-from connectors.embedded import EmbeddedPlatform
-from connectors.ports import InventorySource
-from tests.workflows.house import HouseBuilder, eventually
+from closure.messages import Standing, StatusDocument
+from connectors.ports import InventorySource, Platform
+from tests.harness.account_driver import AccountDriver
+from tests.harness.installation import InstallationBuilder
+from tests.harness.waiting import eventually
 
 
 class SlowInventory:
@@ -29,27 +34,60 @@ class SlowInventory:
         await self._inner.cancel_subscription(account_id, subscription_id, key=key)
 
 
+@dataclass(frozen=True)
+class Check:
+    """An act that has the account checked: by which activity, in which stage meanwhile, and what follows."""
+
+    ask: Callable[[AccountDriver], Coroutine[None, None, StatusDocument]]
+    activity: str
+    meanwhile: Stage
+    then: Stage
+
+
+CHECKS = {
+    "close": Check(AccountDriver.close, "open_closure", Stage.CHECKING, Stage.READY),
+    "recheck": Check(AccountDriver.recheck, "survey", Stage.CHECKING, Stage.READY),
+    "confirm": Check(AccountDriver.confirm, "confirm", Stage.READY, Stage.ENTERING),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 async def test_a14_the_running_check_says_what_it_has_read_and_what_it_waits_for(
-    houses: HouseBuilder,
+    installations: InstallationBuilder, check: Check
 ) -> None:
     may_answer = asyncio.Event()
 
-    def slow(platform: EmbeddedPlatform) -> EmbeddedPlatform:
-        return replace(platform, inventory=SlowInventory(platform.inventory, may_answer))
+    def slow(platform: Platform) -> Platform:
+        inventory = SlowInventory(platform.inventory, may_answer)
+        return replace(platform, inventory=inventory, accounts=None, answers_at_once=False)
 
-    async with houses.open(platforms=slow) as house:
-        closing = await house.account()
-        opening = asyncio.create_task(closing.close())
+    async with installations.open(platforms=slow) as installation:
+        closing = await installation.account()
+        if check.activity != "open_closure":
+            may_answer.set()
+            await closing.ready()
+            may_answer.clear()
+        asking = asyncio.create_task(check.ask(closing))
         await eventually(
-            lambda: house.records.get(closing.closure_id), lambda found: found is not None, "the record"
+            lambda: installation.records.last(closing.account_id), lambda found: found is not None, "a record"
         )
 
-        async def progress() -> str:
-            standing = await read_standing(house.client, house.records, closing.account_id)
-            assert standing.document.stage in (Stage.OPENED, Stage.CHECKING)
-            return standing.progress
+        async def progress() -> SurveyProgress:
+            description = await closing.handle.describe()
+            for pending in description.raw_description.pending_activities:
+                assert pending.activity_type.name == check.activity
+                if pending.heartbeat_details.payloads:
+                    said = await installation.client.data_converter.decode(
+                        pending.heartbeat_details.payloads, [SurveyProgress]
+                    )
+                    return SurveyProgress.model_validate(said[0])
+            return SurveyProgress()
 
-        said = await eventually(progress, lambda text: "waiting for: inventory" in text, "the progress")
-        assert "billing" in said.split(";")[0]
+        said = await eventually(progress, lambda found: found.running == ("inventory",), "the progress")
+        assert "billing" in said.done
+        document = await closing.closures.status(closing.account_id)
+        assert document.stage is check.meanwhile
+        assert document.standing is Standing.RUNNING
         may_answer.set()
-        assert (await opening).stage is Stage.READY
+        assert (await asking).stage is check.then
+        assert await closing.failed_tasks() == []

@@ -4,17 +4,20 @@ from datetime import timedelta
 
 import pytest
 
+from closure.acts import RenounceWords
 from closure.errors import RefusalType
+from closure.events import EventType
 from closure.lifecycle import Outcome, Stage
-from closure.messages import ItemCategory, RenounceRequest
+from closure.messages import ItemCategory
 from connectors.embedded import tables
-from records.entries import EventType
-from tests.fakes.platform import Weather
-from tests.workflows.house import BEYOND, Closing, House, HouseBuilder, item_ids, refusal
+from tests.harness.account_driver import AccountDriver, item_ids, refusal, timeless
+from tests.harness.fakes.platform import Weather
+from tests.harness.installation import InstallationBuilder, TestInstallation
+from tests.harness.waiting import BEYOND
 
 
-async def account_with_items(house: House) -> Closing:
-    return await house.account(
+async def account_with_items(installation: TestInstallation) -> AccountDriver:
+    return await installation.account(
         balance={"cash": "200.00"},
         resources=[
             {"id": "vm", "product": "ecs", "renounceable": True},
@@ -24,8 +27,10 @@ async def account_with_items(house: House) -> Closing:
     )
 
 
-async def test_a15_items_block_until_they_are_handled_and_a_recheck_sees_it(house: House) -> None:
-    closing = await account_with_items(house)
+async def test_a15_items_block_until_they_are_handled_and_a_recheck_sees_it(
+    installation: TestInstallation,
+) -> None:
+    closing = await account_with_items(installation)
     document = await closing.close()
     assert document.stage is Stage.BLOCKED
     assert {item.item_id: item.category for item in document.checklist} == {
@@ -48,8 +53,10 @@ async def test_a15_items_block_until_they_are_handled_and_a_recheck_sees_it(hous
     assert document.survey_number == 3
 
 
-async def test_a15_a_ready_closure_goes_back_to_blocked_when_something_new_turns_up(house: House) -> None:
-    closing = await house.account()
+async def test_a15_a_ready_closure_goes_back_to_blocked_when_something_new_turns_up(
+    installation: TestInstallation,
+) -> None:
+    closing = await installation.account()
     assert (await closing.close()).stage is Stage.READY
     await closing.insert(tables.domains, id="new.example")
     document = await closing.recheck()
@@ -60,8 +67,8 @@ async def test_a15_a_ready_closure_goes_back_to_blocked_when_something_new_turns
     assert types.count(EventType.CHECK_STARTED) == types.count(EventType.SURVEYED) == 3
 
 
-async def test_a16_only_the_selected_items_are_given_up(house: House) -> None:
-    closing = await account_with_items(house)
+async def test_a16_only_the_selected_items_are_given_up(installation: TestInstallation) -> None:
+    closing = await account_with_items(installation)
     await closing.close()
     document = await closing.renounce("resources/vm")
     assert {item.item_id for item in document.checklist if item.renounced} == {"resources/vm"}
@@ -72,8 +79,8 @@ async def test_a16_only_the_selected_items_are_given_up(house: House) -> None:
     assert len(await closing.rows(tables.resources)) == 2  # released after confirm, not now
 
 
-async def test_a16_all_takes_every_renounceable_item_and_no_other(house: House) -> None:
-    closing = await account_with_items(house)
+async def test_a16_all_takes_every_renounceable_item_and_no_other(installation: TestInstallation) -> None:
+    closing = await account_with_items(installation)
     await closing.close()
     document = await closing.renounce(all=True)
     assert {item.item_id for item in document.checklist if item.renounced} == {"balance", "resources/vm"}
@@ -81,35 +88,39 @@ async def test_a16_all_takes_every_renounceable_item_and_no_other(house: House) 
 
 
 @pytest.mark.parametrize(
-    ("request_", "expected"),
+    ("words", "actor", "expected"),
     [
-        (RenounceRequest(actor="u-1", all=True), RefusalType.RISK_NOT_ACCEPTED),
+        (RenounceWords(all=True), "u-1", RefusalType.RISK_NOT_ACCEPTED),
         (
-            RenounceRequest(actor="u-1", item_ids=("domains/example.com",), accept_risk=True),
+            RenounceWords(item_ids=("domains/example.com",), accept_risk=True),
+            "u-1",
             RefusalType.ITEM_NOT_RENOUNCEABLE,
         ),
         (
-            RenounceRequest(actor="u-1", item_ids=("balance", "no/such"), accept_risk=True),
+            RenounceWords(item_ids=("balance", "no/such"), accept_risk=True),
+            "u-1",
             RefusalType.ITEM_NOT_FOUND,
         ),
-        (RenounceRequest(actor="u-1", accept_risk=True), RefusalType.ITEM_NOT_FOUND),
-        (RenounceRequest(actor="u-2", all=True, accept_risk=True), RefusalType.ROLE_REFUSED),
+        (RenounceWords(accept_risk=True), "u-1", RefusalType.ITEM_NOT_FOUND),
+        (RenounceWords(all=True, accept_risk=True), "u-2", RefusalType.ROLE_REFUSED),
     ],
     ids=["without accepting the risk", "manual item", "unknown item", "nothing selected", "wrong role"],
 )
 async def test_a16_renouncing_is_refused_and_changes_nothing(
-    house: House, request_: RenounceRequest, expected: RefusalType
+    installation: TestInstallation, words: RenounceWords, actor: str, expected: RefusalType
 ) -> None:
-    closing = await account_with_items(house)
+    closing = await account_with_items(installation)
     before = await closing.close()
-    error = await refusal(closing.update("renounce", request_))
+    error = await refusal(
+        closing.renounce(*words.item_ids, all=words.all, accept_risk=words.accept_risk, actor=actor)
+    )
     assert error.type == expected
-    assert await closing.status() == before
+    assert timeless(await closing.status()) == timeless(before)
     assert EventType.RENOUNCED not in await closing.event_types()
 
 
-async def test_a3_a_balance_that_has_grown_must_be_given_up_again(house: House) -> None:
-    closing = await house.account(resources=[{"id": "vm", "product": "ecs", "renounceable": True}])
+async def test_a3_a_balance_that_has_grown_must_be_given_up_again(installation: TestInstallation) -> None:
+    closing = await installation.account(resources=[{"id": "vm", "product": "ecs", "renounceable": True}])
     await closing.close()
     assert (await closing.renounce(all=True)).stage is Stage.READY
     await closing.insert(
@@ -125,11 +136,11 @@ async def test_a3_a_balance_that_has_grown_must_be_given_up_again(house: House) 
 
 @pytest.mark.parametrize("source", ["billing", "inventory", "relationships", "data_stores"])
 async def test_a_source_that_cannot_be_read_blocks_and_counts_never_as_nothing(
-    houses: HouseBuilder, source: str
+    installations: InstallationBuilder, source: str
 ) -> None:
     weather = Weather(unreadable={source})
-    async with houses.open(platforms=weather.over) as house:
-        closing = await house.account()
+    async with installations.open(platforms=weather.over) as installation:
+        closing = await installation.account()
         document = await closing.close()
         assert document.stage is Stage.BLOCKED
         assert item_ids(document) == [f"unknown/{source}"]
@@ -141,8 +152,8 @@ async def test_a_source_that_cannot_be_read_blocks_and_counts_never_as_nothing(
         assert (await closing.recheck()).stage is Stage.READY
 
 
-async def test_withdrawing_ends_the_closure_and_nothing_was_changed(house: House) -> None:
-    closing = await account_with_items(house)
+async def test_withdrawing_ends_the_closure_and_nothing_was_changed(installation: TestInstallation) -> None:
+    closing = await account_with_items(installation)
     await closing.close()
     await closing.renounce(all=True)
     document = await closing.withdraw()
@@ -150,20 +161,22 @@ async def test_withdrawing_ends_the_closure_and_nothing_was_changed(house: House
     assert (await closing.outcome()).outcome is Outcome.WITHDRAWN
     assert (await closing.until_event(EventType.WITHDRAWN)).actor == "u-1"
     assert len(await closing.rows(tables.resources)) == 2
-    statement = await house.platform.billing.statement(closing.account_id)
+    statement = await installation.platform.billing.statement(closing.account_id)
     assert str(statement.cash) == "200.00"
 
 
-async def test_a11_somebody_else_may_not_withdraw(house: House) -> None:
-    closing = await house.account()
+async def test_a11_somebody_else_may_not_withdraw(installation: TestInstallation) -> None:
+    closing = await installation.account()
     await closing.close()
     assert (await refusal(closing.withdraw("u-2"))).type == RefusalType.ROLE_REFUSED
     assert (await closing.status()).stage is Stage.READY
 
 
 @pytest.mark.parametrize("blocked", [True, False], ids=["blocked", "ready"])
-async def test_a_draft_expires_on_its_deadline_and_not_a_second_before(house: House, blocked: bool) -> None:
-    closing = await house.account(domains=[{"id": "example.com"}] if blocked else [])
+async def test_a_draft_expires_on_its_deadline_and_not_a_second_before(
+    installation: TestInstallation, blocked: bool
+) -> None:
+    closing = await installation.account(domains=[{"id": "example.com"}] if blocked else [])
     opened = await closing.close()
     checking = await closing.until_event(EventType.CHECK_STARTED)
     draft_until = checking.time + closing.policy.draft_lifetime
@@ -176,8 +189,8 @@ async def test_a_draft_expires_on_its_deadline_and_not_a_second_before(house: Ho
     assert timedelta(seconds=-0.1) < expired.time - draft_until < timedelta(seconds=3)
 
 
-async def test_rechecking_does_not_prolong_a_draft(house: House) -> None:
-    closing = await house.account()
+async def test_rechecking_does_not_prolong_a_draft(installation: TestInstallation) -> None:
+    closing = await installation.account()
     await closing.close()
     checking = await closing.until_event(EventType.CHECK_STARTED)
     await closing.fast_forward(closing.policy.draft_lifetime / 2)

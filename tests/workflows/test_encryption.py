@@ -10,23 +10,28 @@ import pytest
 from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType as HistoryEventType
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import RawValue
+from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporalio.exceptions import ApplicationError
 
 from closure.accounts import Inventory
+from closure.acts import ActKind, WithdrawWords
 from closure.errors import RefusalType
 from closure.lifecycle import Outcome, Stage
-from closure.messages import StatusDocument, WithdrawRequest
-from connectors.embedded import EmbeddedPlatform
-from connectors.ports import InventorySource
-from deploy.temporal_server import RunningServer
+from closure.messages import StatusDocument
+from closure.start import ActUpdate
+from connectors.ports import InventorySource, Platform
 from keys.data_converter import build_data_converter
 from keys.key_ring import KeyRing, PayloadKeys, new_key_ring
 from keys.payload_faults import UnknownKey
+from local.temporal_server import RunningServer
 from settings import Encryption
-from tests.fakes.platform import SourceDown
-from tests.workflows.house import Closing, House, HouseBuilder, eventually, refusal, running_worker
+from tests.harness.account_driver import AccountDriver, refusal
+from tests.harness.fakes.platform import SourceDown
+from tests.harness.installation import InstallationBuilder, TestInstallation, running_worker
+from tests.harness.past_the_client import end, written
+from tests.harness.waiting import eventually
 from tests.workflows.test_poison import BROKEN_JSON, SIGNALS, UNDECODABLE
 
 REASON = "because of marker-e7b19c"
@@ -40,11 +45,17 @@ def with_keys(client: Client, ring: KeyRing | None, encryption: Encryption = Enc
     return Client(**config)
 
 
-def moved(closing: Closing, client: Client) -> Closing:
+def moved(closing: AccountDriver, client: Client) -> AccountDriver:
     """The same closure, seen by the installation with other keys."""
-    again = Closing(replace(closing.house, client=client), closing.account_id, closing.provider)
+    again = AccountDriver(replace(closing.installation, client=client), closing.account_id, closing.provider)
     again.closure_id = closing.closure_id
     return again
+
+
+def converter_of(installation: TestInstallation, workflow_id: str) -> DataConverter:
+    """As the installation's client seals and opens payloads of that workflow."""
+    context = WorkflowSerializationContext(namespace=installation.client.namespace, workflow_id=workflow_id)
+    return installation.client.data_converter.with_context(context)
 
 
 def without(ring: KeyRing, key_id: str) -> KeyRing:
@@ -57,16 +68,18 @@ def ring() -> KeyRing:
 
 
 @pytest.fixture
-async def sealed_house(houses: HouseBuilder, client: Client, ring: KeyRing) -> AsyncIterator[House]:
-    """Encryption is on; the house's own client has the keys."""
-    async with houses.open(client=with_keys(client, ring)) as opened:
+async def sealed_installation(
+    installations: InstallationBuilder, client: Client, ring: KeyRing
+) -> AsyncIterator[TestInstallation]:
+    """Encryption is on; the installation's own client has the keys."""
+    async with installations.open(client=with_keys(client, ring)) as opened:
         yield opened
 
 
 @asynccontextmanager
-async def work_with(house: House, client: Client) -> AsyncIterator[House]:
+async def work_with(installation: TestInstallation, client: Client) -> AsyncIterator[TestInstallation]:
     """A worker of the same installation with other keys."""
-    other = replace(house, client=client)
+    other = replace(installation, client=client)
     async with running_worker(other):
         yield other
 
@@ -109,9 +122,9 @@ def parts_of(name: str, value: object) -> Iterator[tuple[str, object]]:
 
 
 async def test_nothing_readable_of_a_closure_is_stored(
-    sealed_house: House, temporal_server: RunningServer
+    sealed_installation: TestInstallation, temporal_server: RunningServer
 ) -> None:
-    closing = await sealed_house.account(
+    closing = await sealed_installation.account(
         balance={"cash": "200.00", "promo": "15.00"},
         resources=[
             {"id": "i-marker-51f", "product": "ecs", "billing": "pay-as-you-go", "renounceable": True}
@@ -126,7 +139,7 @@ async def test_nothing_readable_of_a_closure_is_stored(
 
     history = await closing.history()
     found = [each for event in history.events for each in payloads_in(event)]
-    assert len(found) > 60
+    assert len(found) > 30
     markers = [closing.account_id, closing.closure_id, "marker", "u-1", "i-marker-51f", "200.00"]
     for path, payload in found:
         text = payload.SerializeToString()
@@ -147,21 +160,21 @@ def stored_by(server: RunningServer) -> bytes:
     return b"".join(file.read_bytes() for file in database.parent.glob(f"{database.name}*"))
 
 
-async def last_failures(closing: Closing) -> list[str]:
+async def last_failures(closing: AccountDriver) -> list[str]:
     description = await closing.handle.describe()
     failures = [activity.last_failure for activity in description.raw_description.pending_activities]
     return [failure.message for failure in failures if failure.message]
 
 
 async def test_a_closure_goes_on_over_a_rotation_that_keeps_the_old_key(
-    houses: HouseBuilder, client: Client, ring: KeyRing
+    installations: InstallationBuilder, client: Client, ring: KeyRing
 ) -> None:
-    async with houses.open(client=with_keys(client, ring), with_worker=False) as house:
-        closing = await house.account(balance={"cash": "5.00", "promo": "0.00"})
-        async with running_worker(house):
+    async with installations.open(client=with_keys(client, ring), with_worker=False) as installation:
+        closing = await installation.account(balance={"cash": "5.00", "promo": "0.00"})
+        async with running_worker(installation):
             await closing.silent()
         rotated = with_keys(client, ring.rotate())
-        async with work_with(house, rotated):
+        async with work_with(installation, rotated):
             after = moved(closing, rotated)
             await after.fast_forward(WEEK)
             assert (await after.outcome()).outcome is Outcome.DELETED
@@ -169,28 +182,28 @@ async def test_a_closure_goes_on_over_a_rotation_that_keeps_the_old_key(
         assert len(keys - {None}) == 2, "the history has payloads under both"
 
 
-async def all_payloads(closing: Closing) -> list[Payload]:
+async def all_payloads(closing: AccountDriver) -> list[Payload]:
     history = await closing.history()
     return [payload for event in history.events for _, payload in payloads_in(event)]
 
 
 async def test_without_its_old_key_a_closure_waits_and_with_it_goes_on(
-    houses: HouseBuilder, client: Client, ring: KeyRing
+    installations: InstallationBuilder, client: Client, ring: KeyRing
 ) -> None:
-    async with houses.open(client=with_keys(client, ring), with_worker=False) as house:
-        closing = await house.account()
-        async with running_worker(house):
+    async with installations.open(client=with_keys(client, ring), with_worker=False) as installation:
+        closing = await installation.account()
+        async with running_worker(installation):
             await closing.ready()
         rotated = ring.rotate()
-        async with work_with(house, with_keys(client, without(rotated, ring.current))):
+        async with work_with(installation, with_keys(client, without(rotated, ring.current))):
             await closing.handle.signal("recheck")
             await until_stuck(closing.handle)
         assert await is_running(closing)
-        record = await house.records.get(closing.closure_id)
+        record = await installation.records.get(closing.closure_id)
         assert record is not None
-        assert record.document.stage is Stage.READY, "nothing was done without the key"
+        assert record.state.stage is Stage.READY, "nothing was done without the key"
         recovered = with_keys(client, rotated)
-        async with work_with(house, recovered):
+        async with work_with(installation, recovered):
             again = moved(closing, recovered)
             await again.until(
                 lambda document: document.survey_number == 2 and document.stage is Stage.READY,
@@ -201,7 +214,7 @@ async def test_without_its_old_key_a_closure_waits_and_with_it_goes_on(
             assert (await again.outcome()).outcome is Outcome.DELETED
 
 
-async def is_running(closing: Closing) -> bool:
+async def is_running(closing: AccountDriver) -> bool:
     description = await closing.handle.describe()
     return description.status is not None and description.status.name == "RUNNING"
 
@@ -226,38 +239,40 @@ class _Stubborn:
 
 
 async def test_a_heartbeat_under_a_key_that_another_worker_lacks_loses_no_closure(
-    houses: HouseBuilder, client: Client, ring: KeyRing
+    installations: InstallationBuilder, client: Client, ring: KeyRing
 ) -> None:
     """The SDK gives up for good on heartbeats that it can't decode; the closure starts the activity anew."""
     stubborn: list[_Stubborn] = []
 
-    def with_stubborn_inventory(platform: EmbeddedPlatform) -> EmbeddedPlatform:
+    def with_stubborn_inventory(platform: Platform) -> Platform:
         stubborn.append(_Stubborn(platform.inventory))
         return replace(platform, inventory=stubborn[0])
 
     sealed = with_keys(client, ring)
-    async with houses.open(client=sealed, platforms=with_stubborn_inventory, with_worker=False) as house:
+    async with installations.open(
+        client=sealed, platforms=with_stubborn_inventory, with_worker=False
+    ) as installation:
         resource = {"id": "i-1", "product": "ecs", "billing": "pay-as-you-go", "renounceable": True}
-        closing = await house.account(resources=[resource])
-        async with running_worker(house):
+        closing = await installation.account(resources=[resource])
+        async with running_worker(installation):
             await closing.ready()
             await closing.confirm()
             await eventually(lambda: last_failures(closing), lambda found: len(found) > 0, "a failure")
         assert await last_failures(closing) == ["Encoded failure"]
         rotated = ring.rotate()
-        async with work_with(house, with_keys(client, rotated)):
+        async with work_with(installation, with_keys(client, rotated)):
             await eventually(
                 lambda: heartbeat_keys(closing),
                 lambda keys: keys == {rotated.current.encode()},
                 "a heartbeat under the new key",
             )
         stubborn[0].gives_in = True
-        async with running_worker(house):
+        async with running_worker(installation):
             await closing.fast_forward(WEEK)
             assert (await closing.outcome()).outcome is Outcome.DELETED
 
 
-async def heartbeat_keys(closing: Closing) -> set[bytes]:
+async def heartbeat_keys(closing: AccountDriver) -> set[bytes]:
     description = await closing.handle.describe()
     return {
         payload.metadata["encryption-key-id"]
@@ -267,9 +282,9 @@ async def heartbeat_keys(closing: Closing) -> set[bytes]:
 
 
 async def test_plain_signals_from_the_web_ui_still_ask_for_a_recheck(
-    sealed_house: House, client: Client
+    sealed_installation: TestInstallation, client: Client
 ) -> None:
-    closing = await sealed_house.account()
+    closing = await sealed_installation.account()
     await closing.ready()
     plain = client.get_workflow_handle(closing.workflow_id)
     for number, content in enumerate(("no argument", "null", "empty object"), start=2):
@@ -283,22 +298,25 @@ async def test_plain_signals_from_the_web_ui_still_ask_for_a_recheck(
 
 
 async def test_plain_and_damaged_signals_and_updates_never_stick_a_closure(
-    sealed_house: House, client: Client, ring: KeyRing
+    sealed_installation: TestInstallation, client: Client, ring: KeyRing
 ) -> None:
-    closing = await sealed_house.account()
+    closing = await sealed_installation.account()
     await closing.ready()
     plain = client.get_workflow_handle(closing.workflow_id)
     for arguments in SIGNALS.values():
         await plain.signal("recheck", args=arguments)
-    (sealed,) = await sealed_house.client.data_converter.encode([{}])
+    (sealed,) = await converter_of(sealed_installation, closing.workflow_id).encode([{}])
     damaged = Payload(metadata=dict(sealed.metadata), data=sealed.data[:-1] + b"\0")
     await plain.signal("recheck", RawValue(damaged))
     writes_plain = moved(closing, with_keys(client, ring, Encryption.OFF))
-    refused = await refusal(writes_plain.update("withdraw", WithdrawRequest(actor="u-1")))
-    assert "Failed decoding arguments" in refused.message
+    act_id = await written(closing, ActKind.WITHDRAW, WithdrawWords())
+    with pytest.raises(WorkflowUpdateFailedError) as failed:
+        await writes_plain.handle.execute_update(ActKind.WITHDRAW, ActUpdate(act_id=act_id))
+    assert "Failed decoding arguments" in str(failed.value.cause)
+    await end(closing, act_id)
     keyless = moved(closing, with_keys(client, None, Encryption.OFF))
     with pytest.raises(UnknownKey, match="CLOSURE_PAYLOAD_KEYS_FILE"):
-        await keyless.status()
+        await keyless.view()
     await closing.until(Stage.READY)
     assert await closing.failed_tasks() == []
     assert (await closing.withdraw()).outcome is Outcome.WITHDRAWN
@@ -307,7 +325,7 @@ async def test_plain_and_damaged_signals_and_updates_never_stick_a_closure(
 @pytest.mark.parametrize(
     "content",
     [
-        {"closure_id": "c", "account_id": "a", "provider": "alibaba-cloud", "policy": "alibaba-cloud"},
+        {"installation": "0" * 32, "closure_id": "c"},
         {},
         None,
         "text",
@@ -319,21 +337,22 @@ async def test_plain_and_damaged_signals_and_updates_never_stick_a_closure(
     ids=lambda content: str(content)[:30],
 )
 async def test_a_start_that_is_plain_or_damaged_fails_the_workflow_cleanly(
-    sealed_house: House, client: Client, content: object
+    sealed_installation: TestInstallation, client: Client, content: object
 ) -> None:
     sender = client
+    workflow_id = f"closure/test/{sealed_installation.task_queue}"
     if content in ("damaged", "sealed text"):
-        (sealed,) = await sealed_house.client.data_converter.encode(["marker"])
+        (sealed,) = await converter_of(sealed_installation, workflow_id).encode(["marker"])
         if content == "damaged":
             sealed.data = sealed.data[:-1] + bytes([sealed.data[-1] ^ 1])
         content = RawValue(sealed)
     started = await sender.start_workflow(
         "AccountClosure",
         content,
-        id=f"closure/test/{sealed_house.task_queue}",
-        task_queue=sealed_house.task_queue,
+        id=workflow_id,
+        task_queue=sealed_installation.queue,
     )
-    handle = sealed_house.client.get_workflow_handle(started.id)
+    handle = sealed_installation.client.get_workflow_handle(started.id)
     with pytest.raises(WorkflowFailureError) as failure:
         await asyncio.wait_for(handle.result(), 20)
     cause = failure.value.cause
@@ -343,21 +362,21 @@ async def test_a_start_that_is_plain_or_damaged_fails_the_workflow_cleanly(
 
 
 async def test_a_start_under_a_missing_key_waits_for_it(
-    houses: HouseBuilder, client: Client, ring: KeyRing
+    installations: InstallationBuilder, client: Client, ring: KeyRing
 ) -> None:
     rotated = ring.rotate()
-    async with houses.open(client=with_keys(client, rotated), with_worker=False) as house:
-        closing = await house.account()
+    async with installations.open(client=with_keys(client, rotated), with_worker=False) as installation:
+        closing = await installation.account()
         opening = asyncio.create_task(closing.close())
-        async with work_with(house, with_keys(client, ring)):
+        async with work_with(installation, with_keys(client, ring)):
             await eventually(lambda: exists(closing), bool, "the start")
             await until_stuck(closing.handle)
         assert await is_running(closing)
-        async with running_worker(house):
+        async with running_worker(installation):
             assert (await opening).stage is Stage.READY
 
 
-async def exists(closing: Closing) -> bool:
+async def exists(closing: AccountDriver) -> bool:
     try:
         await closing.handle.describe()
     except Exception:  # noqa: BLE001 - not yet
@@ -366,14 +385,14 @@ async def exists(closing: Closing) -> bool:
 
 
 async def test_a_closure_from_before_encryption_goes_on_while_migrating(
-    houses: HouseBuilder, client: Client, ring: KeyRing
+    installations: InstallationBuilder, client: Client, ring: KeyRing
 ) -> None:
-    async with houses.open(with_worker=False) as house:
-        closing = await house.account(balance={"cash": "5.00", "promo": "0.00"})
-        async with running_worker(house):
+    async with installations.open(with_worker=False) as installation:
+        closing = await installation.account(balance={"cash": "5.00", "promo": "0.00"})
+        async with running_worker(installation):
             await closing.silent()
         migrating = with_keys(client, ring, Encryption.MIGRATING)
-        async with work_with(house, migrating):
+        async with work_with(installation, migrating):
             after = moved(closing, migrating)
             await after.fast_forward(WEEK)
             result: StatusDocument = await after.outcome()
@@ -383,15 +402,15 @@ async def test_a_closure_from_before_encryption_goes_on_while_migrating(
 
 
 async def test_a_closure_from_before_encryption_waits_when_only_encrypted_is_allowed(
-    houses: HouseBuilder, client: Client, ring: KeyRing
+    installations: InstallationBuilder, client: Client, ring: KeyRing
 ) -> None:
-    async with houses.open(with_worker=False) as house:
-        closing = await house.account()
-        async with running_worker(house):
+    async with installations.open(with_worker=False) as installation:
+        closing = await installation.account()
+        async with running_worker(installation):
             await closing.ready()
-        async with work_with(house, with_keys(client, ring)):
+        async with work_with(installation, with_keys(client, ring)):
             await closing.handle.signal("recheck")
             await until_stuck(closing.handle)
         assert await is_running(closing)
-        async with running_worker(house):
+        async with running_worker(installation):
             await closing.until(lambda document: document.survey_number == 2, within=timedelta(seconds=60))

@@ -4,34 +4,37 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from closure.events import EventType
 from closure.lifecycle import Outcome, Stage
 from connectors.embedded import tables
-from database.engine import transaction
-from records.entries import EventType
-from tests.fakes.platform import Weather
-from tests.workflows.house import Closing, House, HouseBuilder
+from tests.harness.account_driver import AccountDriver
+from tests.harness.fakes.platform import Weather
+from tests.harness.installation import InstallationBuilder, TestInstallation
 
 MICROSECOND = timedelta(microseconds=1)
 
 
-async def stopped_at(closing: Closing) -> datetime:
+async def stopped_at(closing: AccountDriver) -> datetime:
     (account,) = await closing.rows(tables.accounts)
     stopped = account["stopped_at"]
     assert isinstance(stopped, datetime)
     return stopped
 
 
-async def meter(closing: Closing, until: datetime) -> None:
-    async with transaction(closing.house.engine) as connection:
-        await connection.execute(
+async def meter(closing: AccountDriver, until: datetime) -> None:
+    await closing.installation.database.write(
+        lambda connection: connection.execute(
             tables.accounts.update()
             .where(tables.accounts.c.id == closing.account_id)
             .values(usage_final_until=until)
         )
+    )
 
 
-async def test_a21_usage_that_is_final_up_to_the_very_moment_access_stopped_is_enough(house: House) -> None:
-    closing = await house.account()
+async def test_a21_usage_that_is_final_up_to_the_very_moment_access_stopped_is_enough(
+    installation: TestInstallation,
+) -> None:
+    closing = await installation.account()
     await closing.silent()
     await meter(closing, await stopped_at(closing))
     await closing.end_of_silence()
@@ -41,9 +44,9 @@ async def test_a21_usage_that_is_final_up_to_the_very_moment_access_stopped_is_e
 
 @pytest.mark.parametrize("short", [timedelta(seconds=1), MICROSECOND], ids=["a second", "a microsecond"])
 async def test_a21_usage_that_is_final_to_just_before_waits_and_is_deleted_once_the_watermark_moves(
-    house: House, short: timedelta
+    installation: TestInstallation, short: timedelta
 ) -> None:
-    closing = await house.account(data=[{"id": "oss-1", "store": "object-storage", "objects": 1}])
+    closing = await installation.account(data=[{"id": "oss-1", "store": "object-storage", "objects": 1}])
     await closing.silent()
     moment = await stopped_at(closing)
     await meter(closing, moment - short)
@@ -61,11 +64,11 @@ async def test_a21_usage_that_is_final_to_just_before_waits_and_is_deleted_once_
 
 
 async def test_billing_that_cannot_be_read_waits_never_deletes_and_a_recheck_looks_at_once(
-    houses: HouseBuilder,
+    installations: InstallationBuilder,
 ) -> None:
     weather = Weather()
-    async with houses.open(platforms=weather.over) as house:
-        closing = await house.account(data=[{"id": "oss-1", "store": "object-storage", "objects": 1}])
+    async with installations.open(platforms=weather.over) as installation:
+        closing = await installation.account(data=[{"id": "oss-1", "store": "object-storage", "objects": 1}])
         await closing.silent()
         weather.unreadable.add("billing")
         await closing.end_of_silence()
@@ -80,8 +83,10 @@ async def test_billing_that_cannot_be_read_waits_never_deletes_and_a_recheck_loo
         assert (await closing.outcome()).outcome is Outcome.DELETED
 
 
-async def test_a23_a_bill_that_comes_while_the_final_check_waits_restores(house: House) -> None:
-    closing = await house.account()
+async def test_a23_a_bill_that_comes_while_the_final_check_waits_restores(
+    installation: TestInstallation,
+) -> None:
+    closing = await installation.account()
     await closing.silent()
     await meter(closing, await stopped_at(closing) - timedelta(seconds=1))
     await closing.end_of_silence()
@@ -91,8 +96,10 @@ async def test_a23_a_bill_that_comes_while_the_final_check_waits_restores(house:
     assert (await closing.outcome()).outcome is Outcome.RESTORED
 
 
-async def test_a23_what_is_owed_counts_even_while_the_metering_is_not_final(house: House) -> None:
-    closing = await house.account()
+async def test_a23_what_is_owed_counts_even_while_the_metering_is_not_final(
+    installation: TestInstallation,
+) -> None:
+    closing = await installation.account()
     await closing.silent()
     await meter(closing, await stopped_at(closing) - timedelta(days=1))
     await closing.bill_late_usage()

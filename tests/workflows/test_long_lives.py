@@ -8,30 +8,31 @@ import pytest
 from temporalio.client import Client
 
 from closure.errors import RefusalType
+from closure.events import EventType
 from closure.lifecycle import Outcome, Stage
-from closure.messages import CloseRequest
 from connectors.embedded import tables
 from connectors.embedded.refunds import play_answer
 from connectors.embedded.tables import RefundAnswer
-from deploy import server_config
-from deploy.temporal_server import start_local_server, stop_local_server
 from keys.data_converter import build_data_converter
-from records.entries import EventType
-from tests.fakes.platform import Weather
-from tests.workflows.house import BEYOND, HouseBuilder, refusal, running_worker
-from tests.workflows.twilio import WORDS, turns, twilio_account
-from workflows.search_attributes import CLOSURE_DEADLINE
+from local import server_config
+from local.temporal_server import start_local_server, stop_local_server
+from temporal.search_attributes import CLOSURE_DEADLINE
+from tests.harness.account_driver import refusal
+from tests.harness.fakes.platform import Weather
+from tests.harness.installation import InstallationBuilder, running_worker
+from tests.harness.twilio import OPENING, WORDS, turns, twilio_account
+from tests.harness.waiting import BEYOND
 
 EVENTS_PER_RUN = 60
 
 
 async def test_a_restarted_worker_with_another_policy_does_not_change_a_running_closure(
-    houses: HouseBuilder,
+    installations: InstallationBuilder,
 ) -> None:
-    async with houses.open(with_worker=False) as house:
-        before = await house.account()
-        old = house.policies["alibaba-cloud"]
-        async with running_worker(house):
+    async with installations.open(with_worker=False) as installation:
+        before = await installation.account()
+        old = installation.policies["alibaba-cloud"]
+        async with running_worker(installation):
             opened = await before.ready()
         new = old.model_copy(
             update={
@@ -42,7 +43,7 @@ async def test_a_restarted_worker_with_another_policy_does_not_change_a_running_
                 "restart_advice": "other advice",
             }
         )
-        async with running_worker(house, policies={"alibaba-cloud": new}):
+        async with running_worker(installation, policies={"alibaba-cloud": new}):
             assert (await before.recheck()).plan_hash == opened.plan_hash
             await before.confirm(plan_hash=opened.plan_hash)
             await before.fast_forward(timedelta(minutes=5) + BEYOND)
@@ -53,7 +54,7 @@ async def test_a_restarted_worker_with_another_policy_does_not_change_a_running_
             assert silent.silent_until - silent.confirmed_at >= old.silent_period + old.entering_duration
             assert [row["id"] for row in await before.rows(tables.service_roles)] == [old.service_role]
 
-            after = await house.account()
+            after = await installation.account()
             assert (await after.close()).policy_version == "of-tomorrow"
 
             await before.fast_forward(timedelta(days=2))
@@ -73,7 +74,7 @@ async def forgetful_client(
     monkeypatch.setitem(
         server_config.DYNAMIC_CONFIG,
         "limit.historyCount.suggestContinueAsNew",
-        EVENTS_PER_RUN,  # type: ignore[arg-type]
+        EVENTS_PER_RUN,
     )
     folder = tmp_path_factory.mktemp("forgetful")
     server = await start_local_server(Path(folder))
@@ -82,10 +83,10 @@ async def forgetful_client(
 
 
 async def test_a_closure_that_continues_as_new_forgets_nothing(
-    houses: HouseBuilder, forgetful_client: Client
+    installations: InstallationBuilder, forgetful_client: Client
 ) -> None:
-    async with houses.open(client=forgetful_client) as house:
-        closing = await house.account(
+    async with installations.open(client=forgetful_client) as installation:
+        closing = await installation.account(
             balance={"cash": "5.00"}, resources=[{"id": "vm", "product": "ecs", "renounceable": True}]
         )
         opened = await closing.ready()
@@ -105,27 +106,26 @@ async def test_a_closure_that_continues_as_new_forgets_nothing(
         assert abs(deadline - draft_until) < timedelta(seconds=2)
 
         # Somebody opens it again by hand: a clear no, and the run goes on to its end.
-        again = CloseRequest(actor="u-1", proof_id="x", agree=True)
-        assert (await refusal(closing.update("close", again))).type == RefusalType.CLOSURE_ALREADY_OPEN
+        assert (await refusal(closing.close())).type == RefusalType.CLOSURE_ALREADY_OPEN
+        assert closing.closure_id == opened.closure_id
 
         await closing.confirm(plan_hash=document.plan_hash)
         await closing.fast_forward(timedelta(minutes=6))
         await closing.until(Stage.SILENT)
         await closing.end_of_silence()
         assert (await closing.outcome()).outcome is Outcome.DELETED
-        trail = await house.records.trail(closing.closure_id)
+        trail = await installation.records.trail(closing.closure_id)
         assert trail is not None
         assert trail.fault is None
-        keys = [event.key for event in trail.events]
-        assert len(keys) == len(set(keys))
+        assert EventType.RESUMED not in [event.event for event in trail.events]
 
 
 async def test_a_final_check_that_waits_for_weeks_continues_as_new_and_still_decides(
-    houses: HouseBuilder, forgetful_client: Client
+    installations: InstallationBuilder, forgetful_client: Client
 ) -> None:
     weather = Weather()
-    async with houses.open(client=forgetful_client, platforms=weather.over) as house:
-        closing = await house.account()
+    async with installations.open(client=forgetful_client, platforms=weather.over) as installation:
+        closing = await installation.account()
         silent = await closing.silent()
         weather.unreadable.add("billing")
         await closing.end_of_silence()
@@ -140,10 +140,10 @@ async def test_a_final_check_that_waits_for_weeks_continues_as_new_and_still_dec
 
 
 async def test_no_recheck_is_lost_when_the_run_continues(
-    houses: HouseBuilder, forgetful_client: Client
+    installations: InstallationBuilder, forgetful_client: Client
 ) -> None:
-    async with houses.open(client=forgetful_client) as house:
-        closing = await house.account()
+    async with installations.open(client=forgetful_client) as installation:
+        closing = await installation.account()
         await closing.ready()
         for _ in range(10):
             before = (await closing.status()).survey_number
@@ -158,18 +158,18 @@ async def test_no_recheck_is_lost_when_the_run_continues(
 
 
 async def test_a_refund_that_is_late_continues_as_new_in_retained_and_deleting_and_forgets_nothing(
-    houses: HouseBuilder, forgetful_client: Client
+    installations: InstallationBuilder, forgetful_client: Client
 ) -> None:
     weather = Weather()
-    async with houses.open(client=forgetful_client, platforms=weather.over) as house:
+    async with installations.open(client=forgetful_client, platforms=weather.over) as installation:
         stores = [{"id": "usage", "store": "usage-history", "objects": 3}]
         closing = await twilio_account(
-            house,
+            installation,
             balance={"cash": "10.00"},
             data=stores,
             subaccounts=[{"id": f"long-{number}", "data": stores} for number in range(3)],
         )
-        await play_answer(house.engine, closing.account_id, RefundAnswer.PARTIAL)
+        await play_answer(installation.database, closing.account_id, RefundAnswer.PARTIAL)
         await closing.retained(acknowledgements=WORDS)
         await closing.until_event(EventType.REFUND_PARTLY_SETTLED)
         first = await closing.status()
@@ -191,7 +191,7 @@ async def test_a_refund_that_is_late_continues_as_new_in_retained_and_deleting_a
         assert waiting.stage is Stage.DELETING
         assert waiting.run_id != deleting.run_id
 
-        await play_answer(house.engine, closing.account_id, RefundAnswer.SETTLED)
+        await play_answer(installation.database, closing.account_id, RefundAnswer.SETTLED)
         await closing.handle.signal("recheck")
         assert (await closing.outcome()).outcome is Outcome.DELETED
         types = await closing.event_types()
@@ -207,12 +207,14 @@ async def test_a_refund_that_is_late_continues_as_new_in_retained_and_deleting_a
         ):
             assert types.count(once) == 1, once
         assert await turns(closing) == [
+            *OPENING,
             "account_closed",
             "refund_started",
+            "refund_partly_settled",
             "refund_late",
             "refund_settled",
             "closure_deleted",
         ]
-        trail = await house.records.trail(closing.closure_id)
+        trail = await installation.records.trail(closing.closure_id)
         assert trail is not None
         assert trail.fault is None

@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from uuid import uuid4
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-from temporalio.client import WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError
 
-from closure.errors import RefusalType, Refused
+from closure.errors import Refused
+from closure.events import EventType
 from closure.lifecycle import REVOCABLE, Outcome, Stage
 from closure.messages import IdentityMethod, StatusDocument
 from closure.money import Money
@@ -23,15 +23,15 @@ from connectors.embedded.account_file import parse_account_file
 from connectors.embedded.loading import load_accounts
 from connectors.embedded.refunds import play_answer
 from connectors.embedded.tables import RefundAnswer
-from database.engine import reading
-from records.entries import EventType
-from tests.unit.strategies import ALIBABA_CLOUD, TWILIO, AccountDocument
-from tests.workflows.books import Holding, holdings, moved, must_balance
-from tests.workflows.house import Closing, House, HouseBuilder, eventually
-from tests.workflows.money_scenes import Act, Ending, Scene, scenes
+from tests.harness.account_driver import AccountDriver
+from tests.harness.books import Holding, holdings, moved, must_balance
+from tests.harness.installation import InstallationBuilder, TestInstallation
+from tests.harness.money_scenes import Act, Ending, Scene, scenes
+from tests.harness.strategies import ALIBABA_CLOUD, TWILIO, AccountDocument
+from tests.harness.waiting import eventually
 
 EXAMPLES = 5
-"""Of four scenes each, which are played side by side, every one in a house of its own."""
+"""Of four scenes each, which are played side by side, every one in an installation of its own."""
 BEYOND = timedelta(seconds=30)
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
 _CLOSURES = {
@@ -54,31 +54,35 @@ _UNTOUCHED = {Outcome.REFUSED, Outcome.WITHDRAWN, Outcome.EXPIRED, Outcome.DORMA
     suppress_health_check=list(HealthCheck),
 )
 @given(st.tuples(scenes(ALIBABA_CLOUD), scenes(ALIBABA_CLOUD), scenes(TWILIO), scenes(TWILIO)))
-async def test_the_money_before_is_the_money_after(houses: HouseBuilder, drawn: tuple[Scene, ...]) -> None:
+async def test_the_money_before_is_the_money_after(
+    installations: InstallationBuilder, drawn: tuple[Scene, ...]
+) -> None:
     """A3, A4, A22, A23, A26, T6, T10, T11, T12: kept, forfeited, voided or refunded; one outcome each."""
-    results = await asyncio.gather(*(_in_a_house(houses, scene) for scene in drawn), return_exceptions=True)
+    results = await asyncio.gather(
+        *(_in_an_installation(installations, scene) for scene in drawn), return_exceptions=True
+    )
     for scene, result in zip(drawn, results, strict=True):
         if isinstance(result, BaseException):
             result.add_note(f"in this scene:\n{scene!r}")
             raise result
 
 
-async def _in_a_house(houses: HouseBuilder, scene: Scene) -> None:
-    async with houses.open() as house:
-        await Play(house, scene).perform()
+async def _in_an_installation(installations: InstallationBuilder, scene: Scene) -> None:
+    async with installations.open() as installation:
+        await Play(installation, scene).perform()
 
 
 @dataclass
 class Play:
     """One scene on its stage."""
 
-    house: House
+    installation: TestInstallation
     scene: Scene
     prefix: str = field(default_factory=lambda: f"m-{uuid4().hex[:8]}-")
 
-    @property
-    def closing(self) -> Closing:
-        return Closing(self.house, f"{self.prefix}own", self.scene.provider.name)
+    @cached_property
+    def closing(self) -> AccountDriver:
+        return AccountDriver(self.installation, f"{self.prefix}own", self.scene.provider.name)
 
     @property
     def tree(self) -> list[str]:
@@ -86,10 +90,10 @@ class Play:
 
     async def perform(self) -> None:
         await self._load()
-        before = await holdings(self.house.engine)
+        before = await holdings(self.installation.database)
         outcome = await self._play_to_the_end()
-        await must_balance(self.house.engine)
-        after = await holdings(self.house.engine)
+        await must_balance(self.installation.database)
+        after = await holdings(self.installation.database)
         self._check_holdings(before, after, outcome)
         await self._check_movements(before, after, outcome)
         await self._check_events(outcome)
@@ -114,7 +118,7 @@ class Play:
     async def _check_movements(
         self, before: Mapping[str, Holding], after: Mapping[str, Holding], outcome: Outcome
     ) -> None:
-        sums = await moved(self.house.engine)
+        sums = await moved(self.installation.database)
         if outcome in _UNTOUCHED:
             assert not _CLOSURES & sums.keys()
         refunded = sums.get("refund-settled", 0)
@@ -129,9 +133,10 @@ class Play:
 
     async def _check_events(self, outcome: Outcome) -> None:
         events = await self.closing.events()
-        endings = {EventType(each.value) for each in Outcome}
-        assert [each.event for each in events if each.event in endings] == [EventType(outcome.value)]
-        sums = await moved(self.house.engine)
+        endings = {EventType(each.value) for each in Outcome if each is not Outcome.REFUSED}
+        ended = [] if outcome is Outcome.REFUSED else [EventType(outcome.value)]
+        assert [each.event for each in events if each.event in endings] == ended
+        sums = await moved(self.installation.database)
         currency = str(self.scene.accounts[0]["currency"])
         for event in events:
             if event.event is EventType.BALANCE_FORFEITED:
@@ -161,12 +166,12 @@ class Play:
             for each in self.scene.accounts
         ]
         text = json.dumps({"accounts": named}, default=str)
-        await load_accounts(self.house.engine, parse_account_file(text, "drawn.json"), "drawn.json")
+        await load_accounts(self.installation.database, parse_account_file(text, "drawn.json"), "drawn.json")
 
     async def _play_to_the_end(self) -> Outcome:
         closing = self.closing
         if not await self._allowed(self._close()):
-            return await self._recorded_outcome()
+            return await self._refused()
         for act in self.scene.drafting:
             if (await closing.status()).stage in REVOCABLE:
                 await self._do(act)
@@ -177,7 +182,9 @@ class Play:
             await closing.withdraw()
         elif stage.outcome is None:
             await self._follow()
-        return (await _ended(closing)).outcome or await self._recorded_outcome()
+        ended = (await _ended(closing)).outcome
+        assert ended is not None
+        return ended
 
     async def _close(self) -> StatusDocument:
         closing, is_twilio = self.closing, self.scene.provider is TWILIO
@@ -203,7 +210,7 @@ class Play:
             case Ending.EXPIRE:
                 await self.closing.fast_forward(self.closing.policy.draft_lifetime + BEYOND)
                 await self.closing.until(Stage.EXPIRED)
-        await must_balance(self.house.engine)
+        await must_balance(self.installation.database)
 
     async def _follow(self) -> None:
         """From confirm to the outcome, with what happens in between."""
@@ -233,7 +240,7 @@ class Play:
         await eventually(is_decided, bool, "a decision or a wait")
         for name in self.tree:
             with suppress(Refused):
-                await elsewhere.move_watermark(self.house.engine, self.prefix + name, FAR)
+                await elsewhere.move_watermark(self.installation.database, self.prefix + name, FAR)
         if (await self.closing.status()).outcome is None:
             await self.closing.handle.signal("recheck")
 
@@ -241,17 +248,17 @@ class Play:
         assert document.delete_after is not None
         for answer in self.scene.answers:
             if answer.says is not None:
-                await play_answer(self.house.engine, self.closing.account_id, answer.says)
+                await play_answer(self.installation.database, self.closing.account_id, answer.says)
             await self.closing.fast_forward(timedelta(days=answer.days) + BEYOND)
-            await must_balance(self.house.engine)
+            await must_balance(self.installation.database)
         if any(answer.says is not None for answer in self.scene.answers):
-            await play_answer(self.house.engine, self.closing.account_id, RefundAnswer.SETTLED)
+            await play_answer(self.installation.database, self.closing.account_id, RefundAnswer.SETTLED)
         await self.closing.fast_forward_to(document.delete_after + BEYOND)
 
     # Acts.
 
     async def _do(self, act: Act) -> None:
-        closing, engine = self.closing, self.house.engine
+        closing, database = self.closing, self.installation.database
         target = closing.account_id
         match act:
             case Act.RECHECK:
@@ -260,72 +267,69 @@ class Play:
                 await self._allowed(closing.renounce(all=True))
             case Act.CHARGE:
                 smallest = Money(minor=7, currency=str(self.scene.accounts[0]["currency"]))
-                await elsewhere.charge(engine, target, str(smallest), "ecs")
+                await elsewhere.charge(database, target, str(smallest), "ecs")
             case Act.PAY:
                 for name in await self._ids("bills", target):
-                    await elsewhere.pay_bill(engine, target, name)
+                    await elsewhere.pay_bill(database, target, name)
             case Act.SETTLE:
                 for name in await self._ids("credit_notes", target):
-                    await elsewhere.settle_credit_note(engine, target, name)
+                    await elsewhere.settle_credit_note(database, target, name)
             case Act.CONFIRM:
                 await self._allowed(closing.confirm())
             case Act.CONFIRM_STALE:
                 assert not await self._allowed(closing.confirm(plan_hash="0" * 64))
             case Act.CANCEL:
                 await closing.handle.cancel()
-        await must_balance(engine)
+        await must_balance(database)
 
     async def _handle_elsewhere(self, account_id: str) -> None:
         """All that a customer can do about what is manual; money and debts stay as they are."""
-        engine = self.house.engine
+        database = self.installation.database
         for name in await self._ids("bills", account_id):
-            await elsewhere.pay_bill(engine, account_id, name)
+            await elsewhere.pay_bill(database, account_id, name)
         for name in await self._ids("credit_notes", account_id):
-            await elsewhere.settle_credit_note(engine, account_id, name)
+            await elsewhere.settle_credit_note(database, account_id, name)
         for name in await self._ids("domains", account_id):
-            await elsewhere.transfer_domain(engine, account_id, name)
+            await elsewhere.transfer_domain(database, account_id, name)
         for name in await self._ids("icp_filings", account_id):
-            await elsewhere.cancel_filing(engine, account_id, name)
+            await elsewhere.cancel_filing(database, account_id, name)
         for name in await self._ids("relationships", account_id):
-            await elsewhere.unlink(engine, account_id, name)
+            await elsewhere.unlink(database, account_id, name)
         for name in await self._ids("subscriptions", account_id):
-            await elsewhere.release_resource(engine, account_id, name)
+            await elsewhere.release_resource(database, account_id, name)
         while names := await self._ids("resources", account_id):
             for name in names:
                 with suppress(Refused):  # something needs it yet
-                    await elsewhere.release_resource(engine, account_id, name)
+                    await elsewhere.release_resource(database, account_id, name)
 
     async def _ids(self, kind: str, account_id: str) -> Sequence[str]:
         table = tables.metadata.tables[f"platform_{kind}"]
-        async with reading(self.house.engine) as connection:
-            found = await connection.execute(select(table.c.id).where(table.c.account_id == account_id))
-            return [name for (name,) in found]
+        query = select(table.c.id).where(table.c.account_id == account_id)
+        return await self.installation.database.read(lambda connection: connection.scalars(query).all())
 
     async def _allowed(self, act: Awaitable[object]) -> bool:
         """False when a rule refused; anything else that fails is a failure."""
         try:
             await act
-        except WorkflowUpdateFailedError as failed:
-            cause = failed.cause
-            assert isinstance(cause, ApplicationError), cause
-            assert cause.type in {each.value for each in RefusalType}, cause
+        except Refused:
             return False
         finally:
-            await must_balance(self.house.engine)
+            await must_balance(self.installation.database)
         return True
 
-    async def _recorded_outcome(self) -> Outcome:
-        recorded = await self.house.records.get(self.closing.closure_id)
-        assert recorded is not None
-        assert recorded.document.outcome is not None
-        return recorded.document.outcome
+    async def _refused(self) -> Outcome:
+        """The record has the refusal with its act, and no closure."""
+        document = await self.closing.status()
+        assert document.outcome is Outcome.REFUSED
+        assert await self.installation.records.last(self.closing.account_id) is None
+        return Outcome.REFUSED
 
 
-async def _ended(closing: Closing) -> StatusDocument:
+async def _ended(closing: AccountDriver) -> StatusDocument:
     document = await closing.outcome()
-    recorded = await closing.house.records.get(closing.closure_id)
+    recorded = await closing.installation.records.get(closing.closure_id)
     assert recorded is not None
-    assert recorded.document.outcome is document.outcome
+    assert recorded.state.outcome is document.outcome
     return document
 
 

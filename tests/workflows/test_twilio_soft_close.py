@@ -1,13 +1,13 @@
 """The soft close: what recurs goes, everything else stays (T6)."""
 
 from closure.accounts import Access
+from closure.events import EventType
 from closure.lifecycle import Mode, Outcome, Stage
 from connectors.embedded import tables
-from records.entries import EventType
-from tests.fakes.platform import Weather
-from tests.workflows.house import HouseBuilder
+from tests.harness.fakes.platform import Weather
+from tests.harness.installation import InstallationBuilder
+from tests.harness.twilio import WORDS, account_of, money, turns, twilio_account
 from tests.workflows.test_twilio_closing import accepted
-from tests.workflows.twilio import WORDS, money, of_house, turns, twilio_account
 
 NUMBER = {"id": "number-1", "product": "number"}
 PLAN = {"id": "plan-1", "product": "flex", "expires_at": "2099-01-01T00:00:00Z"}
@@ -16,11 +16,13 @@ STORES = [
 ]
 
 
-async def test_t6_numbers_and_subscriptions_go_and_everything_else_stays(houses: HouseBuilder) -> None:
+async def test_t6_numbers_and_subscriptions_go_and_everything_else_stays(
+    installations: InstallationBuilder,
+) -> None:
     weather = Weather()
-    async with houses.open(platforms=weather.over) as house:
+    async with installations.open(platforms=weather.over) as installation:
         closing = await twilio_account(
-            house,
+            installation,
             balance={"cash": "30.00", "promo": "5.00"},
             resources=[NUMBER],
             subscriptions=[PLAN],
@@ -42,7 +44,7 @@ async def test_t6_numbers_and_subscriptions_go_and_everything_else_stays(houses:
             "subscriptions/plan-1",
             "subaccount/t6-sub/resources/number-1",
         }
-        for each in (closing, of_house(house, "t6-sub")):
+        for each in (closing, account_of(installation, "t6-sub")):
             assert await each.rows(tables.resources) == []
             assert await each.rows(tables.subscriptions) == []
             assert len(await each.rows(tables.data_stores)) == 4
@@ -50,9 +52,9 @@ async def test_t6_numbers_and_subscriptions_go_and_everything_else_stays(houses:
             assert await accepted(each)
         assert await money(closing) == before
         assert len(await closing.rows(tables.bindings)) == 1
-        assert await turns(closing) == ["account_dormant"]
-        assert weather.journal[:3] == ["release number-1", "cancel plan-1", "release number-1"]
-        assert not {"stop access", "forfeit"} & set(weather.journal)
+        assert await turns(closing) == ["closure_opened", "account_dormant"]
+        assert weather.effects[:3] == ["release number-1", "cancel plan-1", "release number-1"]
+        assert not {"stop access", "forfeit"} & set(weather.effects)
         assert await closing.event_types() == [
             EventType.OPENED,
             EventType.CHECK_STARTED,
@@ -66,11 +68,11 @@ async def test_t6_numbers_and_subscriptions_go_and_everything_else_stays(houses:
         await closing.insert(
             tables.resources, id="number-2", product="number", billing="pay-as-you-go", renounceable=False
         )
-        await closing.start_again(mode=Mode.KEEP_DATA)
+        await closing.close(mode=Mode.KEEP_DATA)
         await closing.confirm("")
         assert (await closing.outcome()).outcome is Outcome.DORMANT
         assert await closing.rows(tables.resources) == []
-        await closing.start_again(acknowledgements=WORDS)
+        await closing.close(acknowledgements=WORDS)
         await closing.confirm("")
         await closing.until(Stage.RETAINED)
         await closing.end_of_retention()

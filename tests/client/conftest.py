@@ -1,0 +1,3 @@
+from tests.harness.fixtures import installation, installations, policies, server_databases, template_database
+
+__all__ = ["installation", "installations", "policies", "server_databases", "template_database"]

@@ -1,0 +1,1 @@
+"""What tests of several folders share: an installation as they drive it, accounts, databases, fakes."""
