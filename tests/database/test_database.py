@@ -252,5 +252,7 @@ async def test_of_two_that_wait_for_each_other_one_runs_again(postgresql_url: st
     await asyncio.gather(database.write(in_order(1, 2)), database.write(in_order(2, 1)))
     total = text("SELECT sum(value) FROM pair")
     assert await database.read(lambda connection: connection.scalar(total)) == 4
-    assert len(runs) == 3
+    # Which of them is ended, and whether it comes back before the other has gone on, is PostgreSQL's to say.
+    assert min(runs.count(1), runs.count(2)) >= 1
+    assert len(runs) >= 3
     await database.dispose()

@@ -60,6 +60,6 @@ async def ward(
         if isinstance(scene, Scene) and isinstance(choice, Choice):
             points = undisturbed_scenes[scene.name].points
             if any(map(choice.fits, points)):
-                ward.admit(scene, choice.among(points, seed, scene))
+                ward.admit(scene, choice.among(points, seed, scene)[0])
     yield ward
     await ward.empty()

@@ -181,7 +181,10 @@ def _account(cash: str) -> dict[str, object]:
 
 async def refund_and_delete(closing: AccountDriver) -> None:
     """Under the other procedure, with a subaccount and balances that go back, to the retention's end."""
-    await arrive(closing, await _stop(closing) + BEYOND)
+    delete_after = await _stop(closing)
+    # One by one: a clock that goes straight to the end may pass by a look that a busy worker is late with.
+    await _look_until(closing, EventType.REFUND_SETTLED)
+    await arrive(closing, delete_after + BEYOND)
 
 
 async def _stop(closing: AccountDriver) -> datetime:

@@ -12,6 +12,7 @@ import httpx2
 from connectors.embedded import tables
 from records.web_sessions import Audience, Visitor, add_link
 from tests.harness.account_driver import AccountDriver
+from tests.harness.waiting import eventually
 from tests.web.api_driver import ORIGIN, ApiDriver
 from tests.web.browser_driver import browser
 
@@ -86,6 +87,15 @@ class CustomerDriver:
         """Opens a page, as far as it leads."""
         self.page = await self.http.get(path, follow_redirects=True)
         return self.page
+
+    async def until_says(self, words: str) -> None:
+        """Loads the first page again until it says that."""
+
+        async def look() -> str:
+            await self.open()
+            return self.text
+
+        await eventually(look, lambda text: words in text, words)
 
     async def send(self, action: str, **fields: str | Sequence[str]) -> httpx2.Response:
         """Fills the page's form in and sends it, then goes where it leads."""

@@ -8,10 +8,9 @@ from closure.accounts import Inventory
 from closure.lifecycle import Stage
 from connectors.ports import InventorySource, Platform
 from tests.harness.installation import InstallationBuilder
-from tests.harness.waiting import eventually
 from tests.web.api_driver import PASSWORD, opened_api
 from tests.web.conftest import UNHURRIED
-from tests.web.customer_driver import CustomerDriver, visiting
+from tests.web.customer_driver import visiting
 
 
 class SlowInventory:
@@ -49,7 +48,7 @@ async def test_a14_sources_tick_off_after_a_reload_and_by_events(
         async with visiting(there, account) as customer, visiting(there, account) as second:
             await customer.prove_by_password(PASSWORD)
             await customer.agree()
-            await reads(customer, "Reading…")
+            await customer.until_says("Reading…")
             assert customer.says('<noscript><meta http-equiv="refresh"', "The list of payments")
             assert customer.says('class="done"', "of 7 sources read")
             await second.open()
@@ -65,13 +64,3 @@ async def test_a14_sources_tick_off_after_a_reload_and_by_events(
             over = await customer.http.get("/closure/check/events")
             assert "event: over" in over.text
             assert "event: progress" not in over.text
-
-
-async def reads(customer: CustomerDriver, words: str) -> None:
-    """Loads the page again until it says that."""
-
-    async def look() -> str:
-        await customer.open()
-        return customer.text
-
-    await eventually(look, lambda text: words in text, words)
