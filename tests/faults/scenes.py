@@ -182,7 +182,10 @@ def _account(cash: str) -> dict[str, object]:
 async def refund_and_delete(closing: AccountDriver) -> None:
     """Under the other procedure, with a subaccount and balances that go back, to the retention's end."""
     delete_after = await _stop(closing)
-    # One by one: a clock that goes straight to the end may pass by a look that a busy worker is late with.
+    rule = closing.policy.refund
+    assert rule is not None
+    # Not straight to the end: such a clock may pass by a look at the refund that a busy worker is late with.
+    await arrive(closing, delete_after - LOOKS * (rule.poll_interval + BEYOND))
     await _look_until(closing, EventType.REFUND_SETTLED)
     await arrive(closing, delete_after + BEYOND)
 
