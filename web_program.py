@@ -1,11 +1,11 @@
 """The web service as a program: from settings to a served application. Faults are one line and exit 2."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
 import structlog
+import uvloop
 from fastapi import APIRouter
 from pydantic import ValidationError
 from temporalio.client import Client
@@ -62,7 +62,7 @@ def run_web(more_rooms: MoreRooms | None = None) -> None:
     try:
         settings = Settings()
         configure_logging(settings.log_format)
-        asyncio.run(_serve(settings, more_rooms))
+        uvloop.run(_serve(settings, more_rooms))
     except STARTING_FAULTS as error:
         refuse_to_start(str(error))
     except ValidationError as error:

@@ -63,13 +63,20 @@ async def read_facts(
 ) -> SurveyFacts:
     """All sources of an account and of what it owns; its payments only where a policy refunds.
 
+    Where nobody is told how far it is, all that the platform can say of the account is asked for at one time.
+
     Raises:
         Refused: `ACCOUNT_NOT_FOUND`.
     """
     progress = _Progress(report, time_limit)
-    profile = await platform.directory.profile(account_id)
+    known = None
+    if report is None:
+        together = await _read_together(progress, platform, (account_id,), with_payments=with_payments)
+        known = together.get(account_id)
+    if known is None:
+        known = AccountReading(profile=await platform.directory.profile(account_id))
     own, owned = await asyncio.gather(
-        _read_account(progress, platform, AccountReading(profile=profile), with_payments=with_payments),
+        _read_account(progress, platform, known, with_payments=with_payments),
         progress.watch(Source.SUBACCOUNTS, _IDS, platform.directory.subaccounts, account_id),
     )
     subaccounts = (

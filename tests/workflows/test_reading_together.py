@@ -10,7 +10,7 @@ import pytest
 
 from activities.sources import SurveyProgress, read_facts
 from closure.money import Money
-from closure.survey import SurveyFacts
+from closure.survey import Source, SurveyFacts
 from connectors.account_reader import READ_TOGETHER, AccountReader, AccountReading
 from connectors.ports import Platform
 from tests.harness.around import Act, Call, around_ports
@@ -49,14 +49,20 @@ class Reader:
 
 @dataclass
 class Look:
-    """One look at an account that owns three, and what was asked of each alone."""
+    """One look at an account that owns three, and what was asked alone of it and of each of them."""
 
     facts: SurveyFacts
+    own: set[str]
     alone: dict[str, set[str]]
     asked: list[int]
 
 
-async def look(installation: TestInstallation, account_id: str, change: Change = lambda found: found) -> Look:
+async def look(
+    installation: TestInstallation,
+    account_id: str,
+    change: Change = lambda found: found,
+    report: Callable[[SurveyProgress], None] | None = None,
+) -> Look:
     alone: dict[str, set[str]] = {}
     asked: list[int] = []
 
@@ -69,9 +75,10 @@ async def look(installation: TestInstallation, account_id: str, change: Change =
     platform: Platform = replace(
         around_ports(installation.platform, around), accounts=Reader(own, change, asked)
     )
-    facts = await read_facts(platform, account_id, with_payments=True, time_limit=FOR_A_MOMENT * 20)
-    alone.pop(account_id)
-    return Look(facts, alone, asked)
+    facts = await read_facts(
+        platform, account_id, with_payments=True, time_limit=FOR_A_MOMENT * 20, report=report
+    )
+    return Look(facts, alone.pop(account_id), alone, asked)
 
 
 async def one_by_one(installation: TestInstallation, account_id: str) -> SurveyFacts:
@@ -103,7 +110,20 @@ async def test_what_is_read_together_is_what_is_read_one_by_one(installations: I
         assert [each.statement.cash for each in seen.facts.subaccounts if each.statement] == [
             Money(minor=minor, currency="USD") for minor in (100, 200, 300)
         ]
-        assert (seen.asked, seen.alone) == ([OWNED], {})
+        assert (seen.asked, seen.alone) == ([1, OWNED], {})
+        assert seen.own == {"directory.subaccounts"}
+
+
+async def test_who_is_told_how_far_it_is_sees_each_source_of_the_account(
+    installations: InstallationBuilder,
+) -> None:
+    told: list[SurveyProgress] = []
+    async with installations.open(with_worker=False) as installation:
+        account_id = await family(installation)
+        seen = await look(installation, account_id, report=told.append)
+        assert seen.facts == await one_by_one(installation, account_id)
+    assert (seen.asked, seen.own) == ([OWNED], ALONE | {"directory.subaccounts"})
+    assert len(told[-1].done) == len(Source)
 
 
 @pytest.mark.parametrize(
