@@ -233,7 +233,8 @@ class AccessControl(Protocol):
         Nothing is asked of `Messages` afterwards.
 
         Raises:
-            MustRetain: the account itself must stay for now, whole: the closure waits, and says why.
+            MustRetain: the account itself must stay for now, whole: the closure waits, says why, and comes
+                again with the same key.
         """
         ...
 

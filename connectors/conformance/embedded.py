@@ -17,6 +17,7 @@ from closure.money import Money
 from closure.refunds import AttemptState
 from connectors.conformance.subject import AccountWanted, ConformanceSubject, NotOffered, OpenedAccount
 from connectors.embedded import MIGRATIONS, embedded_platform
+from connectors.embedded.access import EmbeddedAccessControl
 from connectors.embedded.account_file import parse_account_file
 from connectors.embedded.holds import hold, unhold
 from connectors.embedded.loading import load_accounts
@@ -48,7 +49,8 @@ class EmbeddedSubject(ConformanceSubject):
     def __init__(self, database: Database, over: Callable[[Platform], Platform] = lambda each: each) -> None:
         embedded = embedded_platform(database)
         self._law = _Law(embedded.data_stores)
-        self.platform = over(replace(embedded, data_stores=self._law))
+        self._accounts = _KeptAccounts(database)
+        self.platform = over(replace(embedded, data_stores=self._law, access=self._accounts))
         self._database = database
         self._resources = AsyncExitStack()
 
@@ -89,6 +91,12 @@ class EmbeddedSubject(ConformanceSubject):
     async def must_retain(self, account_id: str, store_id: str) -> None:
         self._law.kept.add((account_id, store_id))
 
+    async def must_retain_account(self, account_id: str, *, must: bool) -> None:
+        if must:
+            self._accounts.kept.add(account_id)
+        else:
+            self._accounts.kept.discard(account_id)
+
     async def answer_refunds(self, account_id: str, answer: AttemptState) -> None:
         if answer not in _ANSWERS:
             raise NotOffered(f"an answer can't be made to be {answer.value}")
@@ -111,11 +119,30 @@ class _Law:
 
     async def erase(self, account_id: str, store_id: str, *, key: str) -> int:
         if (account_id, store_id) in self.kept:
-            raise MustRetain("a tax law", datetime(2099, 1, 1, tzinfo=UTC))
+            raise _must_retain()
         return await self._stores.erase(account_id, store_id, key=key)
 
     async def remaining_objects(self, account_id: str, store_id: str) -> int:
         return await self._stores.remaining_objects(account_id, store_id)
+
+
+class _KeptAccounts(EmbeddedAccessControl):
+    """Of which the law keeps some as a whole."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.kept: set[str] = set()
+
+    async def close(
+        self, account_id: str, *, key: str, time: datetime, retained_stores: tuple[str, ...] = ()
+    ) -> None:
+        if account_id in self.kept:
+            raise _must_retain()
+        await super().close(account_id, key=key, time=time, retained_stores=retained_stores)
+
+
+def _must_retain() -> MustRetain:
+    return MustRetain("a tax law", datetime(2099, 1, 1, tzinfo=UTC))
 
 
 async def embedded_subject(settings: Settings) -> ConformanceSubject:

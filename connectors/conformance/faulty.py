@@ -219,6 +219,40 @@ async def _says_no_reason(call: Call) -> object:
         raise MustRetain(" ", kept.until) from kept
 
 
+async def _half_closes_what_must_stay(call: Call) -> object:
+    """Says that the account must stay, and has let its users go before."""
+    if call.name == "directory.role_of":
+        return None if call.account_id in call.seen else await call.right()
+    try:
+        return await call.right()
+    except MustRetain:
+        call.seen[call.account_id] = True
+        raise
+
+
+async def _tells_it_once(call: Call) -> object:
+    """Says that the account must stay, and takes the second call for one that insists."""
+    try:
+        return await call.right()
+    except MustRetain:
+        if call.account_id in call.seen:
+            return None
+        call.seen[call.account_id] = True
+        raise
+
+
+async def _remembers_the_no(call: Call) -> object:
+    """Takes "must stay" for the key's answer, and goes on giving it when the time is over."""
+    said = call.seen.get(call.options["key"])
+    if isinstance(said, MustRetain):
+        raise said
+    try:
+        return await call.right()
+    except MustRetain as kept:
+        call.seen[call.options["key"]] = kept
+        raise
+
+
 async def _stays_listed(call: Call) -> object:
     answer = await call.right()
     return call.seen.setdefault(call.account_id, answer)
@@ -382,6 +416,14 @@ VARIANTS: Final = (
         _accepts_what_must_stay,
     ),
     Variant("says no reason", "data_stores.erase.must-retain", ("data_stores.erase",), _says_no_reason),
+    Variant(
+        "half closes what must stay",
+        "access.close.must-retain",
+        ("access.close", "directory.role_of"),
+        _half_closes_what_must_stay,
+    ),
+    Variant("tells it once", "access.close.must-retain", ("access.close",), _tells_it_once),
+    Variant("remembers the no", "access.close.must-retain", ("access.close",), _remembers_the_no),
     Variant("lists the closed", "access.close.leaves-owner", ("directory.subaccounts",), _stays_listed),
     Variant("comes back to life", "access.close.for-good", ("directory.profile",), _back_to_life),
 )
