@@ -370,6 +370,33 @@ def unhold(account: Account, as_json: AsJson = False) -> None:
     _run(act, as_json=as_json)
 
 
+@starter_command(app, Purpose.TRY, "platform let-go ali-100 oss-1", name="let-go")
+def stop_keeping(
+    account: Account,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", help="A data store; without it the account.", callback=identifier),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The law no longer keeps the account, or a data store of it.
+
+    What an account file says by must_retain is over then.
+    """
+
+    async def act(database: Database) -> Answer:
+        from connectors.embedded.retention import let_go
+
+        changed = await let_go(database, account, store_id=data)
+        what = f"Account {account}" if data is None else f"Data store {data} of account {account}"
+        said = f"{what} is kept by no law" + ("." if changed else "; nothing was changed.")
+        again = f"A closure that waits for it looks again in time; now: {command('recheck', account)}"
+        document: JsonValue = {"account_id": account, "id": data, "must_retain": None, "changed": changed}
+        return Answer(document, with_next(said, again))
+
+    _run(act, as_json=as_json)
+
+
 @starter_command(app, Purpose.TRY, "platform move tw-101 --to tw-200")
 def move(
     account: Account,

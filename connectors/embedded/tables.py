@@ -1,5 +1,6 @@
 """The platform's tables. What is personal is in rows that `close` deletes or blanks; never in the ledger."""
 
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -39,6 +40,7 @@ from database.columns import UtcDateTime
 
 ID_LENGTH = 200
 KEY_LENGTH = 1_000
+GROUND_LENGTH = 1_000
 
 # SQLite counts up only a key declared INTEGER.
 _Sequence = BigInteger().with_variant(Integer(), "sqlite")
@@ -114,6 +116,14 @@ def _id() -> Column[str]:
     return Column("id", String(ID_LENGTH), primary_key=True)
 
 
+def _kept_by_law() -> tuple[Column[str], Column[datetime]]:
+    """Why the law makes the provider keep it, and until when; without a ground nothing does."""
+    return (
+        Column("must_retain_because", String(GROUND_LENGTH)),
+        Column("must_retain_until", UtcDateTime),
+    )
+
+
 accounts = Table(
     "platform_accounts",
     metadata,
@@ -132,6 +142,8 @@ accounts = Table(
     Column("definition_hash", String(64)),
     # What the payment provider is told to answer; None: it settles in its own time.
     Column("refund_answer", _enum(RefundAnswer, "refund_answer")),
+    # As a whole.
+    *_kept_by_law(),
     CheckConstraint("(access = 'closed') = (closed_at IS NOT NULL)", name="closed_has_time"),
 )
 
@@ -339,6 +351,7 @@ data_stores = Table(
     _id(),
     Column("store", String(ID_LENGTH), nullable=False),
     Column("objects", BigInteger, nullable=False),
+    *_kept_by_law(),
     CheckConstraint("objects >= 0", name="objects_not_negative"),
 )
 
