@@ -1,10 +1,7 @@
 """`ClosureClient`: the only way in. It speaks of accounts, users and closures; every face uses it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
 from functools import partial
-from typing import Final
 from uuid import uuid4
 
 from temporalio.client import Client
@@ -12,20 +9,19 @@ from temporalio.client import Client
 from activities.sources import SurveyProgress
 from client.acts import ActSender
 from client.check_progress import check_progress
-from client.delivery import ACCEPTANCE_DEADLINE, Delivery
-from client.faults import NotAnswered, TakesLonger
-from client.following import FOLLOW_INTERVAL, has_ended
+from client.delivery import Delivery
 from client.identity import NOTHING, Challenge, Identity, ProofOfIdentity, require_not_closed
 from client.planning import Planning
+from client.rechecking import Rechecking
 from client.refunding import RefundSettling
+from client.resuming import Resuming
 from client.runs import ClosureRuns
 from client.standing import ClosureStandings
+from client.statuses import ClosureStatuses
 from client.targets import ClosureTarget
 from closure.accounts import AccountProfile
 from closure.acts import (
-    Act,
     ActKind,
-    ActStatus,
     ApproveWords,
     CloseWords,
     ConfirmWords,
@@ -34,9 +30,8 @@ from closure.acts import (
     Words,
 )
 from closure.errors import RefusalType, Refused
-from closure.identifiers import closure_of_effect, workflow_id_of
 from closure.languages import ENGLISH
-from closure.lifecycle import IRREVOCABLE, UNCONFIRMED, Mode, Stage
+from closure.lifecycle import UNCONFIRMED, Mode, Stage
 from closure.messages import IdentityMethod, Standing, StatusDocument
 from closure.policy import Policy
 from closure.transitions import GOES_WITH_OWNER
@@ -45,14 +40,6 @@ from records.entries import RecordedClosure
 from records.identity import IdentityRecords
 from records.reading import ClosureRecords
 from records.record import Record
-from temporal.current_runs import Hastened
-
-RECHECK_DEADLINE: Final = timedelta(minutes=5)
-"""How long a system check may take before nobody waits for it any more (A14)."""
-LOOKING_AGAIN: Final = frozenset({Stage.ENTERING, Stage.FINAL_CHECK, Stage.RETAINED, Stage.DELETING})
-"""After confirming, these look again at holds, billing, the refund, or what is held up."""
-FINAL_LOOK_DEADLINE: Final = timedelta(seconds=5)
-_LOOK: Final = 0.1
 
 
 class ClosureClient:
@@ -82,18 +69,21 @@ class ClosureClient:
         self._language = language
         self._platform = platform
         self.planning = Planning(platform, policies)
-        self._delivery = Delivery(temporal, record.installation, task_queue)
+        delivery = Delivery(temporal, record.installation, task_queue)
         self._identity = Identity(platform, IdentityRecords(record.database))
         self.records = ClosureRecords(record)
-        self._runs = ClosureRuns(self._delivery, record, self.records)
-        self._acts = ActSender(self._delivery, record, self.records)
-        self._refunding = RefundSettling(record, self.records, self._delivery)
-        self._standings = ClosureStandings(
+        self._runs = ClosureRuns(delivery, record, self.records)
+        self._acts = ActSender(delivery, record, self.records)
+        self._refunding = RefundSettling(record, self.records, delivery)
+        self._rechecking = Rechecking(self.records, delivery)
+        self._resuming = Resuming(self.records, delivery, self._runs)
+        standings = ClosureStandings(
             self.records,
-            self._delivery,
+            delivery,
             believes_skipped_clocks=record.installation.believes_skipped_clocks,
             language=language,
         )
+        self._statuses = ClosureStatuses(self.records, standings)
 
     def in_language(self, language: str) -> "ClosureClient":
         """The same way in, for a reader of `language`: the policy's texts are in it as far as it has them."""
@@ -257,15 +247,9 @@ class ClosureClient:
             NotAnswered: no worker looked.
             TakesLonger: the check still runs.
         """
-        before = await self._open(account_id, closure_id)
-        if before.state.stage in IRREVOCABLE and before.state.stage not in LOOKING_AGAIN:
-            raise Refused(
-                RefusalType.IRREVOCABLE,
-                "the closure has been confirmed: there is nothing to recheck in this stage",
-                facts={"account_id": account_id},
-            )
-        await self._delivery.send_recheck(ClosureTarget.of(before))
-        return await self.status(closure_id=(await self._next_look(before)).closure_id)
+        closure = await self._open(account_id, closure_id)
+        await self._rechecking.recheck(closure)
+        return await self.status(closure_id=closure.closure_id)
 
     async def prove(self, account_id: str, user_id: str, proof: ProofOfIdentity) -> str | None:
         """The id of a proof to close with, good once; None when nothing was given. See `Identity.prove`."""
@@ -289,35 +273,16 @@ class ClosureClient:
             Refused: `CLOSURE_NOT_FOUND`.
         """
         if closure_id is not None:
-            closure = await self.records.get(closure_id)
-            if closure is None or account_id not in (None, closure.state.account_id):
-                return await self._status_of_act(await self._close_act(account_id, closure_id))
-            return await self._standings.of_closure(closure, page=page)
+            return await self._statuses.of_closure(closure_id, account_id=account_id, page=page)
         assert account_id is not None, "status of an account or of a closure"
-        last = await self.records.last(account_id)
-        asked = await self.records.last_close(account_id)
-        is_open = last is not None and last.state.outcome is None
-        if (
-            not is_open
-            and asked is not None
-            and asked.status is not ActStatus.DONE
-            and _is_newer(asked, last)
-        ):
-            return await self._status_of_act(asked)
-        if last is None:
-            raise Refused(
-                RefusalType.CLOSURE_NOT_FOUND,
-                f"account {account_id} has no closure",
-                facts={"account_id": account_id},
-            )
-        return await self._standings.of_closure(last, page=page)
+        return await self._statuses.of_account(account_id, page=page)
 
     async def check_progress(self, document: StatusDocument) -> SurveyProgress | None:
         """How far the system check is (A14); None where none runs that has told."""
         is_carried = document.stage in UNCONFIRMED and document.standing is not Standing.INTERRUPTED
         return await check_progress(self._temporal, document.workflow_id) if is_carried else None
 
-    async def follow(self, closure_id: str) -> AsyncIterator[StatusDocument]:
+    def follow(self, closure_id: str) -> AsyncIterator[StatusDocument]:
         """The status now, and again after every change, until the closure has ended or was not admitted.
 
         Reads the record, never the workflow: followers cost the worker nothing.
@@ -325,22 +290,7 @@ class ClosureClient:
         Raises:
             Refused: `CLOSURE_NOT_FOUND`.
         """
-        seen: tuple[int, object, object] | None = None
-        while True:
-            closure = await self.records.get(closure_id)
-            if closure is None:
-                act = await self._close_act(None, closure_id)
-                if act.status in (ActStatus.REFUSED, ActStatus.LAPSED):
-                    yield await self._status_of_act(act)
-                    return
-            else:
-                now = (closure.event_count, closure.updated_at, closure.state.waiting)
-                if now != seen:
-                    seen = now
-                    yield await self._standings.of_closure(closure)
-                if await has_ended(self.records, closure):
-                    return
-            await asyncio.sleep(FOLLOW_INTERVAL.total_seconds())
+        return self._statuses.follow(closure_id)
 
     async def result(self, closure_id: str) -> StatusDocument:
         """Waits for the outcome, and for the certificate where there is one."""
@@ -376,30 +326,7 @@ class ClosureClient:
             NotAnswered: the run is started, but no worker has taken it up.
             TemporalFailed: the server can't be reached.
         """
-        closure = await self.records.get(closure_id)
-        if closure is None:
-            raise Refused(
-                RefusalType.CLOSURE_NOT_FOUND,
-                f"there is no closure {closure_id}",
-                facts={"closure_id": closure_id},
-            )
-        if closure.owner_closure_id is not None:
-            raise Refused(
-                RefusalType.STAGE_CONFLICT,
-                f"closure {closure_id} goes on with closure {closure.owner_closure_id} of the owning account",
-                facts={"account_id": closure.state.account_id, "owner_closure_id": closure.owner_closure_id},
-            )
-        if await has_ended(self.records, closure):
-            raise Refused(
-                RefusalType.CLOSURE_ENDED,
-                f"closure {closure_id} has ended: {closure.state.stage.value}",
-                facts={"account_id": closure.state.account_id},
-            )
-        if not replace:
-            await self._runs.require_interrupted(closure)
-        await self._runs.end_current(closure)
-        await self._delivery.start_again(ClosureTarget.of(closure))
-        await self._runs.until_held(closure)
+        await self._resuming.resume(closure_id, replace=replace)
         return await self.status(closure_id=closure_id)
 
     async def effect_done(self, key: str) -> bool:
@@ -412,12 +339,7 @@ class ClosureClient:
             Refused: `CLOSURE_NOT_FOUND` for a key that is no effect of a closure.
             TemporalFailed: the server can't be reached.
         """
-        closure = await self.records.get(closure_of_effect(key))
-        if closure is not None and closure.owner_closure_id is not None:
-            closure = await self.records.get(closure.owner_closure_id)
-        if closure is None:
-            raise Refused(RefusalType.CLOSURE_NOT_FOUND, "there is no closure with this effect")
-        return await self._delivery.hasten(closure.state.workflow_id) is not Hastened.AT_WORK
+        return await self._resuming.effect_done(key)
 
     def policy_for(self, profile: AccountProfile, name: str | None) -> Policy:
         """The policy named, else the one that bears the name of the account's provider.
@@ -472,45 +394,3 @@ class ClosureClient:
                 facts={"account_id": account_id, "closure_id": closure.closure_id},
             )
         return closure
-
-    async def _close_act(self, account_id: str | None, closure_id: str) -> Act:
-        found = await self.records.close_of(closure_id)
-        if found is None or account_id not in (None, found[0].account_id):
-            known = {"account_id": account_id} if account_id else {}
-            raise Refused(RefusalType.CLOSURE_NOT_FOUND, f"there is no closure {closure_id}", facts={**known})
-        return found[0]
-
-    async def _status_of_act(self, act: Act) -> StatusDocument:
-        found = await self.records.close_of(act.closure_id)
-        words = found[1] if found is not None else None
-        workflow_id = workflow_id_of(words.provider, act.account_id) if words is not None else ""
-        return await self._standings.of_act(act, words, workflow_id)
-
-    async def _next_look(self, before: RecordedClosure) -> RecordedClosure:
-        """Waits until the closure has looked again; a final look for a few seconds only."""
-        final = before.state.stage in LOOKING_AGAIN
-        patience = FINAL_LOOK_DEADLINE if final else RECHECK_DEADLINE
-        now, began = before, asyncio.get_running_loop().time()
-        while not _has_looked_again(before, now):
-            waited = asyncio.get_running_loop().time() - began
-            if waited > patience.total_seconds():
-                break
-            if now.event_count == before.event_count and waited > ACCEPTANCE_DEADLINE.total_seconds():
-                raise NotAnswered("no worker has looked yet", closure_id=before.closure_id)
-            await asyncio.sleep(_LOOK)
-            now = await self.records.get(before.closure_id) or now
-        if not final and not _has_looked_again(before, now):
-            raise TakesLonger("the system check still runs", account_id=before.state.account_id)
-        return now
-
-
-def _is_newer(act: Act, closure: RecordedClosure | None) -> bool:
-    return closure is None or (act.closure_id != closure.closure_id and act.written_at > closure.opened_at)
-
-
-def _has_looked_again(before: RecordedClosure, now: RecordedClosure) -> bool:
-    if now.state.outcome is not None:
-        return True
-    if before.state.stage in LOOKING_AGAIN:
-        return (now.state.stage, now.state.refund) != (before.state.stage, before.state.refund)
-    return now.state.survey_number > before.state.survey_number and now.state.stage is not Stage.CHECKING

@@ -13,6 +13,7 @@ from commandline.next_step import command
 from commandline.terminal import plain
 
 if TYPE_CHECKING:
+    from connectors.embedded.account_file import MustRetainEntry
     from connectors.embedded.exhibit import SentMessage, ShownAccount, ShownDue
     from connectors.embedded.loading import LoadedAccount
 
@@ -107,6 +108,8 @@ def _facts(account: "ShownAccount") -> RenderableType:
         ("cash", money_text(account.balance.cash, account.currency)),
         ("promo", money_text(account.balance.promo, account.currency)),
     ]
+    if account.must_retain:
+        rows.append(("must be kept", _retention_text(account.must_retain)))
     if account.parent:
         rows.append(("subaccount of", account.parent))
     rows += [
@@ -119,6 +122,13 @@ def _facts(account: "ShownAccount") -> RenderableType:
         if members
     ]
     return facts_table(rows)
+
+
+def _retention_text(kept: "MustRetainEntry | None") -> str:
+    if kept is None:
+        return ""
+    until = "until further notice" if kept.until is None else f"until {spoken_time(kept.until)}"
+    return f"{kept.because}, {until}"
 
 
 def _due_text(due: "ShownDue", currency: str) -> str:
@@ -194,7 +204,14 @@ def _thing_tables(account: "ShownAccount") -> tuple[_Section, ...]:
             ],
         ),
         ("Bindings", ("binding", "third party"), [(each.id, each.third_party) for each in account.bindings]),
-        ("Data", ("data", "store", "objects"), [(d.id, d.store, str(d.objects)) for d in account.data]),
+        (
+            "Data",
+            ("data", "store", "objects", "must be kept"),
+            [
+                (each.id, each.store, str(each.objects), _retention_text(each.must_retain))
+                for each in account.data
+            ],
+        ),
     )
 
 

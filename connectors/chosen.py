@@ -9,7 +9,7 @@ from types import NoneType
 from typing import Final, get_args, get_type_hints
 
 from connectors.ports import Platform
-from connectors.setting_faults import PlatformFault
+from connectors.setting_faults import PlatformFault, in_one_line
 from database import Database, MigrationSet
 from settings import Settings
 
@@ -56,8 +56,8 @@ async def chosen_platform(settings: Settings, database: Database) -> Platform:
     try:
         made = factory(settings)
         platform = await made if inspect.isawaitable(made) else made
-    except Exception as error:
-        raise PlatformFault(name, f"can't be made: {_in_one_line(error)}") from error
+    except (Exception, SystemExit) as error:  # else a factory could end the program without a word
+        raise PlatformFault(name, f"can't be made: {in_one_line(error)}") from error
     _require_ports(name, platform)
     return platform
 
@@ -67,8 +67,8 @@ def _factory(name: str) -> Factory:
     module, _, attribute = place.partition(":")
     try:
         factory = getattr(import_module(module), attribute)
-    except Exception as error:
-        raise PlatformFault(name, f"can't be loaded: {_in_one_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise PlatformFault(name, f"can't be loaded: {in_one_line(error)}") from error
     if not callable(factory):
         raise PlatformFault(name, "is no factory that takes the settings")
     found: Factory = factory
@@ -109,8 +109,3 @@ def _calls(port: object) -> list[str]:
 
 def _has(port: object, call: str, *, optional: bool) -> bool:
     return (optional and port is None) or callable(getattr(port, call, None))
-
-
-def _in_one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

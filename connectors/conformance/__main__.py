@@ -16,10 +16,11 @@ from connectors.conformance.choosing import NoSubject, chosen_subject
 from connectors.conformance.rules import RULES
 from connectors.conformance.running import PATIENCE, Finding, Verdict, try_rules
 from connectors.setting_faults import PlatformFault
-from database import DatabaseUnreachable
+from database import DatabaseUnreachable, SchemaMismatch
 from settings import Settings, setting_fault
 
 WIDTH: Final = 80
+LONGEST_PATIENCE: Final = timedelta(days=30)
 _INDENT: Final = " " * 6
 EPILOG: Final = """Ends 0 when no rule is broken, 1 when one is, 2 when nothing could be tried. Rules need
 accounts that they may destroy: a platform's package opens them (docs/connect.md), the embedded platform in a
@@ -34,7 +35,7 @@ def main(words: Sequence[str]) -> int:
         findings = asyncio.run(_tried(settings, asked))
     except ValidationError as error:
         return _refuse(setting_fault(error))
-    except (PlatformFault, NoSubject, DatabaseUnreachable, ValueError) as error:
+    except (PlatformFault, NoSubject, DatabaseUnreachable, SchemaMismatch, ValueError) as error:
         return _refuse(str(error))
     counts = Counter(each.verdict for each in findings)
     if asked.json:
@@ -44,6 +45,9 @@ def main(words: Sequence[str]) -> int:
     else:
         said = ", ".join(f"{counts[each]} {each.value}" for each in Verdict)
         sys.stdout.write(f"{len(findings)} rules: {said}\n")
+    if counts[Verdict.NOT_APPLICABLE] == len(findings):
+        reason = Counter(each.reason for each in findings).most_common(1)[0][0]
+        return _refuse(f"nothing could be tried; most often: {reason}")
     return 1 if counts[Verdict.FAILED] else 0
 
 
@@ -108,9 +112,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= timedelta(days=30).total_seconds():
-        raise ValueError("not a time to wait")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= LONGEST_PATIENCE.total_seconds():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0 and up to 30 days")
     return seconds
 
 

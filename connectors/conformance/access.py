@@ -5,11 +5,21 @@ from typing import Final
 
 from closure.accounts import Access
 from closure.errors import RefusalType, Refused
-from connectors.conformance.effects import EFFECTS, ROLE, Effect
+from connectors.conformance.effects import EFFECTS, ENOUGH, ROLE, Effect
 from connectors.conformance.reads import READS
-from connectors.conformance.rule import GONE, Broken, Rule, Trial, or_gone, require, require_refusal, rule
+from connectors.conformance.rule import (
+    GONE,
+    Broken,
+    Rule,
+    Trial,
+    or_gone,
+    require,
+    require_refusal,
+    require_retained,
+    rule,
+)
 from connectors.conformance.subject import AccountWanted
-from connectors.ports import StoppedAccounts
+from connectors.ports import MustRetain, StoppedAccounts
 
 OWNER: Final = AccountWanted(subaccounts=2)
 
@@ -210,6 +220,39 @@ async def retained_stores_stay(trial: Trial) -> None:
         require(gone not in names, "a store that nobody keeps is there")
 
 
+@rule(
+    "access.close.must-retain",
+    "says why and until when an account must stay, every time, and leaves it whole; then the key works",
+    wants=AccountWanted(cash=ENOUGH, resources=1, stores=1),
+)
+async def what_must_stay_is_whole(trial: Trial) -> None:
+    await _stop(trial)
+    await trial.subject.must_retain_account(trial.account_id, must=True)
+    before = await _all_of_it(trial)
+    await require_retained(lambda: _close(trial), "answers as if it had been closed")
+    after = await _all_of_it(trial)
+    changed = [name for name, answer in after.items() if answer != before[name]]
+    require(not changed, f"the account must stay whole, and {', '.join(changed)} changed")
+    await trial.subject.must_retain_account(trial.account_id, must=False)
+    try:
+        await _close(trial)
+    except MustRetain as kept:
+        raise Broken("it may go, and is kept still") from kept
+    require(await _access(trial, trial.account_id) is Access.CLOSED, "it may go, and is not closed")
+
+
+async def _all_of_it(trial: Trial) -> dict[str, object]:
+    """What every read says of the account, and whether the user whom a test knows can still come in."""
+    found = {name: await read(trial, trial.account_id) for name, read in READS.items()}
+    directory, user, secret = trial.platform.directory, trial.account.user_id, trial.account.password
+    if user is not None:
+        found["directory.role_of"] = await directory.role_of(trial.account_id, user)
+    if user is not None and secret is not None:
+        right = secret.get_secret_value()
+        found["directory.verify_password"] = await directory.verify_password(trial.account_id, user, right)
+    return found
+
+
 @rule("end.reads", "every read answers, or says that the account has met its end (rule 17)")
 async def reads_after_the_end(trial: Trial) -> None:
     await _stop(trial)
@@ -250,6 +293,6 @@ RULES: Final = (
     *(role_again, bindings_are_counted, stop_takes_all, stop_leaves_what_was_asked, stop_keeps_its_time),
     stop_in_one_step,
     *(stop_spares, reopen_gives_back_its_own, stopped_again, close_is_for_good, close_again),
-    *(closed_leaves_its_owner, users_go, retained_stores_stay, reads_after_the_end),
+    *(closed_leaves_its_owner, users_go, retained_stores_stay, what_must_stay_is_whole, reads_after_the_end),
     *(_after_the_end(effect) for effect in EFFECTS if effect.name in _OF_THE_DELETION),
 )

@@ -2,9 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,23 +11,24 @@ from uuid import uuid4
 
 from pydantic import JsonValue, SecretStr
 
-from closure.accounts import DataStore
 from closure.money import Money
 from closure.refunds import AttemptState
 from connectors.conformance.subject import AccountWanted, ConformanceSubject, NotOffered, OpenedAccount
 from connectors.embedded import MIGRATIONS, embedded_platform
-from connectors.embedded.account_file import parse_account_file
+from connectors.embedded.account_file import MustRetainEntry, parse_account_file
 from connectors.embedded.holds import hold, unhold
 from connectors.embedded.loading import load_accounts
 from connectors.embedded.refunds import play_answer
+from connectors.embedded.retention import keep_by_law, let_go
 from connectors.embedded.tables import RefundAnswer
-from connectors.ports import DataStores, MustRetain, Platform
+from connectors.ports import Platform
 from database import Database, prepare
 from settings import Settings
 
 _CURRENCY: Final = "USD"
 _PASSWORD: Final = "correct horse battery staple"
 _FILE: Final = "conformance.json"
+_GROUND: Final = MustRetainEntry(because="a tax law", until=datetime(2099, 1, 1, tzinfo=UTC))
 _ANSWERS: Final = {
     AttemptState.SETTLED: RefundAnswer.SETTLED,
     AttemptState.FAILED: RefundAnswer.FAILED,
@@ -46,9 +46,7 @@ class EmbeddedSubject(ConformanceSubject):
     """
 
     def __init__(self, database: Database, over: Callable[[Platform], Platform] = lambda each: each) -> None:
-        embedded = embedded_platform(database)
-        self._law = _Law(embedded.data_stores)
-        self.platform = over(replace(embedded, data_stores=self._law))
+        self.platform = over(embedded_platform(database))
         self._database = database
         self._resources = AsyncExitStack()
 
@@ -87,7 +85,13 @@ class EmbeddedSubject(ConformanceSubject):
             await unhold(self._database, account_id)
 
     async def must_retain(self, account_id: str, store_id: str) -> None:
-        self._law.kept.add((account_id, store_id))
+        await keep_by_law(self._database, account_id, _GROUND, store_id=store_id)
+
+    async def must_retain_account(self, account_id: str, *, must: bool) -> None:
+        if must:
+            await keep_by_law(self._database, account_id, _GROUND)
+        else:
+            await let_go(self._database, account_id)
 
     async def answer_refunds(self, account_id: str, answer: AttemptState) -> None:
         if answer not in _ANSWERS:
@@ -97,25 +101,6 @@ class EmbeddedSubject(ConformanceSubject):
     async def aclose(self) -> None:
         await super().aclose()
         await self._resources.aclose()
-
-
-class _Law:
-    """Data stores of which the law keeps some: the embedded platform knows of none by itself."""
-
-    def __init__(self, stores: DataStores) -> None:
-        self._stores = stores
-        self.kept: set[tuple[str, str]] = set()
-
-    async def stores(self, account_id: str) -> Sequence[DataStore]:
-        return await self._stores.stores(account_id)
-
-    async def erase(self, account_id: str, store_id: str, *, key: str) -> int:
-        if (account_id, store_id) in self.kept:
-            raise MustRetain("a tax law", datetime(2099, 1, 1, tzinfo=UTC))
-        return await self._stores.erase(account_id, store_id, key=key)
-
-    async def remaining_objects(self, account_id: str, store_id: str) -> int:
-        return await self._stores.remaining_objects(account_id, store_id)
 
 
 async def embedded_subject(settings: Settings) -> ConformanceSubject:

@@ -3,19 +3,31 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from closure.accounts import Access, AccountProfile, BillingStatement, DataStore, Inventory
+from closure.accounts import BillingStatement, DataStore, Inventory
 from closure.errors import RefusalType, Refused
 from closure.money import Money
 from closure.refunds import Payment, RefundAttempt
 from connectors.account_reader import AccountReading
 from connectors.conformance.variant import Call, Variant
+from connectors.conformance.wrong_ends import (
+    back_to_life,
+    half_closed,
+    half_closes_what_must_stay,
+    keeps_nothing,
+    opens_everything,
+    raises_when_closed,
+    remembers_the_no,
+    spares_nobody,
+    stays_listed,
+    stops_in_two_steps,
+    stops_itself_alone,
+    tells_it_once,
+)
 from connectors.ports import Forfeited, MustRetain, OutgoingMessage, StoppedAccounts
 
 PAGE: Final = 1_000
-_BETWEEN_STEPS: Final = 0.1
-"""Seconds; long enough for others to look."""
 
 
 async def _forgets_keys(call: Call) -> object:
@@ -55,13 +67,6 @@ async def _success_when_unknown(call: Call) -> object:
         if refused.type is not RefusalType.ACCOUNT_NOT_FOUND:
             raise
         return None
-
-
-async def _raises_when_closed(call: Call) -> object:
-    profile = await call.platform.directory.profile(call.account_id)
-    if profile.access is Access.CLOSED:
-        raise LookupError("no row")
-    return await call.right()
 
 
 async def _raises_for_strangers(call: Call) -> object:
@@ -160,25 +165,6 @@ async def _fails_when_gone(call: Call) -> object:
     return await call.right()
 
 
-async def _stops_itself_alone(call: Call) -> object:
-    owned = await call.platform.directory.subaccounts(call.account_id)
-    answer = cast("StoppedAccounts", await call.right(spared=owned))
-    return answer.model_copy(update={"subaccounts": owned})
-
-
-async def _spares_nobody(call: Call) -> object:
-    return await call.right(spared=())
-
-
-async def _opens_everything(call: Call) -> object:
-    await call.right()
-    for each in await call.platform.directory.subaccounts(call.account_id):
-        await call.platform.access.reopen(
-            each, key=f"{call.options['key']}/{each}", time=cast("Any", call.options["time"])
-        )
-    return None
-
-
 async def _looks_no_hold_up(call: Call) -> object:
     """The hold is not looked at when it matters."""
     try:
@@ -195,15 +181,6 @@ async def _holds_by_name(call: Call) -> object:
     return False if "-" in profile.account_id.removeprefix("conformance-") else await call.right()
 
 
-async def _half_closed(call: Call) -> object:
-    """Says that it is closed, and only stops."""
-    return None
-
-
-async def _keeps_nothing(call: Call) -> object:
-    return await call.right(retained_stores=())
-
-
 async def _accepts_what_must_stay(call: Call) -> object:
     """Accepts the erasure, and never does it."""
     try:
@@ -217,23 +194,6 @@ async def _says_no_reason(call: Call) -> object:
         return await call.right()
     except MustRetain as kept:
         raise MustRetain(" ", kept.until) from kept
-
-
-async def _stays_listed(call: Call) -> object:
-    answer = await call.right()
-    return call.seen.setdefault(call.account_id, answer)
-
-
-async def _back_to_life(call: Call) -> object:
-    answer = cast("AccountProfile", await call.right())
-    return answer.model_copy(update={"access": Access.OPEN}) if answer.access is Access.CLOSED else answer
-
-
-async def _stops_in_two_steps(call: Call) -> object:
-    owned = await call.platform.directory.subaccounts(call.account_id)
-    await call.right(key=f"{call.options['key']}/alone", spared=owned)
-    await asyncio.sleep(_BETWEEN_STEPS)
-    return await call.right()
 
 
 async def _any_sign(call: Call) -> object:
@@ -312,7 +272,7 @@ VARIANTS: Final = (
         ("data_stores.erase",),
         _success_when_unknown,
     ),
-    Variant("raises when closed", "end.reads", ("refunds.payments",), _raises_when_closed),
+    Variant("raises when closed", "end.reads", ("refunds.payments",), raises_when_closed),
     Variant("raises for strangers", "directory.unknown-user", ("directory.role_of",), _raises_for_strangers),
     Variant("first page", "inventory.inventory.whole", ("inventory.inventory",), _first_page),
     Variant("first page of stores", "data_stores.stores.whole", ("data_stores.stores",), _first_page),
@@ -331,7 +291,7 @@ VARIANTS: Final = (
         _any_sign,
     ),
     Variant("tells everybody", "messages.send.nobody", ("messages.send",), _tells_everybody),
-    Variant("stops in two steps", "access.stop.at-once", ("access.stop",), _stops_in_two_steps),
+    Variant("stops in two steps", "access.stop.at-once", ("access.stop",), stops_in_two_steps),
     Variant("says what was asked", "billing.forfeit.bounded", ("billing.forfeit",), _says_what_was_asked),
     Variant(
         "pending doesn't count", "refunds.order.arithmetic", ("refunds.payments",), _pending_does_not_count
@@ -364,17 +324,17 @@ VARIANTS: Final = (
         _releases_what_is_needed,
     ),
     Variant("gone is an error", "inventory.already-gone", ("inventory.release_resource",), _fails_when_gone),
-    Variant("stops itself alone", "access.stop.all", ("access.stop",), _stops_itself_alone),
-    Variant("spares nobody", "access.stop.spares", ("access.stop",), _spares_nobody),
-    Variant("opens everything", "access.reopen.own", ("access.reopen",), _opens_everything),
+    Variant("stops itself alone", "access.stop.all", ("access.stop",), stops_itself_alone),
+    Variant("spares nobody", "access.stop.spares", ("access.stop",), spares_nobody),
+    Variant("opens everything", "access.reopen.own", ("access.reopen",), opens_everything),
     Variant("destroys what is held", "data_stores.erase.held", ("data_stores.erase",), _looks_no_hold_up),
     Variant("sees no owner's hold", "holds.of-the-owner", ("holds.is_held",), _holds_by_name),
     Variant("in another order", "accounts.read.as-alone", ("accounts.read",), _in_another_order),
     Variant("lists less of many", "accounts.read.as-alone", ("accounts.read",), _first_of_many),
     Variant("all or nobody", "accounts.read.unknown-account", ("accounts.read",), _all_or_nobody),
     Variant("free of an owner's hold", "accounts.read.held-by-owner", ("accounts.read",), _free_unless_named),
-    Variant("closes nothing", "access.close.for-good", ("access.close",), _half_closed),
-    Variant("keeps nothing", "access.close.retained", ("access.close",), _keeps_nothing),
+    Variant("closes nothing", "access.close.for-good", ("access.close",), half_closed),
+    Variant("keeps nothing", "access.close.retained", ("access.close",), keeps_nothing),
     Variant(
         "accepts what must stay",
         "data_stores.erase.must-retain",
@@ -382,6 +342,14 @@ VARIANTS: Final = (
         _accepts_what_must_stay,
     ),
     Variant("says no reason", "data_stores.erase.must-retain", ("data_stores.erase",), _says_no_reason),
-    Variant("lists the closed", "access.close.leaves-owner", ("directory.subaccounts",), _stays_listed),
-    Variant("comes back to life", "access.close.for-good", ("directory.profile",), _back_to_life),
+    Variant(
+        "half closes what must stay",
+        "access.close.must-retain",
+        ("access.close", "directory.role_of"),
+        half_closes_what_must_stay,
+    ),
+    Variant("tells it once", "access.close.must-retain", ("access.close",), tells_it_once),
+    Variant("remembers the no", "access.close.must-retain", ("access.close",), remembers_the_no),
+    Variant("lists the closed", "access.close.leaves-owner", ("directory.subaccounts",), stays_listed),
+    Variant("comes back to life", "access.close.for-good", ("directory.profile",), back_to_life),
 )

@@ -6,7 +6,8 @@ In the ``conftest.py``: ``pytest_plugins = ["connectors.conformance.pytest_plugi
     async def test_it_keeps_the_rules_of_the_ports(conformance: Conformance) -> None:
         await conformance.require()
 
-A rule that doesn't apply is skipped, with its reason.
+It runs under pytest-asyncio with ``asyncio_mode = auto``. A rule that doesn't apply is skipped, with its
+reason.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ from uuid import uuid4
 from closure.errors import RefusalType, Refused
 from closure.money import Money
 from connectors.conformance.subject import AccountWanted, ConformanceSubject, OpenedAccount
-from connectors.ports import Platform
+from connectors.ports import MustRetain, Platform
 
 Answer = TypeVar("Answer")
 
@@ -80,6 +80,22 @@ async def require_refusal(asked: Awaitable[object], *types: RefusalType) -> None
         require(refused.type in types, f"refused with {refused.type.value} instead of {wanted}")
         return
     raise Broken(f"answered {type(answer).__name__} instead of refusing with {wanted}")
+
+
+async def require_retained(ask: Callable[[], Awaitable[object]], otherwise: str) -> None:
+    """Raises `Broken` unless the call says, the same every time, why and until when the law keeps it."""
+    said: list[tuple[str, datetime | None]] = []
+    for _ in range(2):
+        try:
+            await ask()
+        except MustRetain as kept:
+            said.append((kept.because, kept.until))
+        else:
+            raise Broken(otherwise)
+    (because, until), again = said
+    require(again == (because, until), "asked again, it says something else")
+    require(bool(because.strip()), "does not say why")
+    require(until is None or until.tzinfo is not None, "the moment until when has no time zone")
 
 
 async def or_gone(asked: Awaitable[Answer], *, unless: frozenset[RefusalType] = GONE) -> Answer | None:

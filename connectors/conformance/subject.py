@@ -61,6 +61,10 @@ class ConformanceSubject(ABC):
         """Has the law make the provider keep this data store. Raises `NotOffered`."""
         raise NotOffered("what the law keeps can't be set here")
 
+    async def must_retain_account(self, account_id: str, *, must: bool) -> None:
+        """Has the law make the provider keep the account as a whole, or lifts that. Raises `NotOffered`."""
+        raise NotOffered("what the law keeps can't be set here")
+
     async def answer_refunds(self, account_id: str, answer: AttemptState) -> None:
         """Has the payment provider settle, or fail, all refunds of the account. Raises `NotOffered`."""
         raise NotOffered("the payment provider's answers can't be played here")

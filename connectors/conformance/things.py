@@ -1,15 +1,13 @@
 """Rules of resources, subscriptions and data: accepted is not done, gone is success, order is kept."""
 
 from collections import Counter
-from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
 from closure.errors import RefusalType
 from connectors.conformance.effects import free_resource
-from connectors.conformance.rule import Broken, Trial, require, require_refusal, rule
+from connectors.conformance.rule import Trial, require, require_refusal, require_retained, rule
 from connectors.conformance.subject import AccountWanted, NotOffered
-from connectors.ports import MustRetain
 
 
 async def _resources(trial: Trial) -> set[str]:
@@ -138,18 +136,10 @@ async def what_must_stay_is_answered(trial: Trial) -> None:
     before, stores = await _stores(trial), trial.platform.data_stores
     chosen, other, *_ = before
     await trial.subject.must_retain(trial.account_id, chosen)
-    said: list[tuple[str, datetime | None]] = []
-    for _ in range(2):
-        try:
-            await stores.erase(trial.account_id, chosen, key=trial.key("erase"))
-        except MustRetain as kept:
-            said.append((kept.because, kept.until))
-        else:
-            raise Broken("answers as if it had been erased")
-    (because, until), again = said
-    require(again == (because, until), "asked again, it says something else")
-    require(bool(because.strip()), "does not say why")
-    require(until is None or until.tzinfo is not None, "the moment until when has no time zone")
+    await require_retained(
+        lambda: stores.erase(trial.account_id, chosen, key=trial.key("erase")),
+        "answers as if it had been erased",
+    )
     left = await stores.remaining_objects(trial.account_id, chosen)
     require((await _stores(trial), left) == (before, before[chosen]), "something of it is gone")
     erased = await stores.erase(trial.account_id, other, key=trial.key("erase", "other"))

@@ -13,6 +13,7 @@ from connectors.embedded.accounts import Account, owned_accounts
 from connectors.embedded.effects import apply_once
 from connectors.embedded.forgetting import forget_persons
 from connectors.embedded.inventory import remove
+from connectors.embedded.retention import refuse_retained_account, retention_columns
 from connectors.embedded.tables import Effect
 from connectors.ports import StoppedAccounts
 from database import Database
@@ -94,6 +95,7 @@ class EmbeddedAccessControl:
     ) -> None:
         def act(connection: Connection, account: Account) -> JsonValue:
             if account.access is not Access.CLOSED:
+                refuse_retained_account(connection, account_id, time)
                 _erase_account(connection, account_id, time, retained_stores)
             return None
 
@@ -158,7 +160,13 @@ def _erase_account(
     connection.execute(
         update(tables.accounts)
         .where(tables.accounts.c.id == account_id)
-        .values(access=Access.CLOSED, closed_at=time, usage_final_until=None, definition_hash=None)
+        .values(
+            access=Access.CLOSED,
+            closed_at=time,
+            usage_final_until=None,
+            definition_hash=None,
+            **retention_columns(None),
+        )
     )
 
 

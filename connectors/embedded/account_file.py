@@ -31,6 +31,7 @@ from closure.money import ListedCurrency
 from connectors.embedded.account_checks import Languages, contradictions
 from connectors.embedded.account_text import AccountFileFault, Fault, dotted, parse_text, read_text
 from connectors.embedded.sign_ins import authenticator_key
+from connectors.embedded.tables import GROUND_LENGTH
 
 ID_LENGTH: Final = 200
 _LARGEST_COUNT: Final = 2**63 - 1
@@ -65,6 +66,12 @@ def _printable(text: str) -> str:
     return text
 
 
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
 def _encodable(secret: SecretStr) -> SecretStr:
     try:
         secret.get_secret_value().encode()
@@ -95,6 +102,12 @@ Language = Annotated[
     StrictStr, Field(max_length=40), _matching(_LANGUAGE, "a language tag, such as en or zh-CN")
 ]
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1_000), AfterValidator(_encodable)]
+Ground = Annotated[
+    StrictStr,
+    Field(min_length=1, max_length=GROUND_LENGTH),
+    AfterValidator(_printable),
+    AfterValidator(_not_blank),
+]
 Amount = StrictStr
 """A decimal string in the account's currency; `contradictions` reads it."""
 Moment = Annotated[Instant, BeforeValidator(_moment)]
@@ -178,10 +191,21 @@ class BindingEntry(Model):
     third_party: Id
 
 
+class MustRetainEntry(Model):
+    """The law makes the provider keep it: on what ground, and until when, if that is known.
+
+    The ground names no person: the customer reads it, and the certificate has it.
+    """
+
+    because: Ground
+    until: Moment | None = None
+
+
 class DataEntry(Model):
     id: Id
     store: Id
     objects: Annotated[StrictInt, Field(ge=0, le=_LARGEST_COUNT)]
+    must_retain: MustRetainEntry | None = None
 
 
 class PaymentEntry(Model):
@@ -212,6 +236,8 @@ class AccountDescription(Model):
     payments: tuple[PaymentEntry, ...] | None = None
     subaccounts: tuple[Id, ...] = ()
     usage_final_until: Moment | None = None
+    must_retain: MustRetainEntry | None = None
+    """What keeps the account as a whole; each of `data` may have a ground of its own."""
 
 
 class AccountEntry(AccountDescription):

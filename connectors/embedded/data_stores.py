@@ -13,6 +13,7 @@ from connectors.embedded import tables
 from connectors.embedded.accounts import Account, find_account
 from connectors.embedded.effects import apply_once
 from connectors.embedded.inventory import remove
+from connectors.embedded.retention import refuse_retained_store
 from connectors.embedded.tables import Effect
 from database import Database
 from database.parts import InOrder
@@ -46,6 +47,7 @@ class EmbeddedDataStores:
 
     async def erase(self, account_id: str, store_id: str, *, key: str) -> int:
         def act(connection: Connection, account: Account) -> JsonValue:
+            refuse_retained_store(connection, account_id, store_id)
             objects = _objects(connection, account_id, store_id)
             remove(connection, tables.data_stores, account_id, store_id)
             return objects

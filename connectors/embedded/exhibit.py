@@ -26,6 +26,7 @@ from connectors.embedded.account_file import (
 from connectors.embedded.accounts import Account, find_account
 from connectors.embedded.billing import read_statement
 from connectors.embedded.inventory import read_inventory
+from connectors.embedded.retention import account_retention, retention_in
 from database import Database
 
 
@@ -147,11 +148,12 @@ def _shown(connection: Connection, account: Account) -> ShownAccount:
         icp_filings=tuple(ThingEntry(id=name) for name in inventory.icp_filings),
         relationships=tuple(map(RelationshipEntry.model_validate, rows(tables.relationships))),
         bindings=tuple(map(BindingEntry.model_validate, rows(tables.bindings))),
-        data=tuple(map(DataEntry.model_validate, rows(tables.data_stores))),
+        data=tuple(map(_data_entry, rows(tables.data_stores))),
         api_keys=tuple(map(ApiKey.model_validate, rows(tables.api_keys))),
         payments=tuple(map(PaymentEntry.model_validate, _with_amounts(rows(tables.payments), account))),
         subaccounts=_subaccounts(connection, account.account_id),
         usage_final_until=account.usage_final_until,
+        must_retain=account_retention(connection, account.account_id),
         access=account.access,
         parent=account.parent_id,
         stopped_at=account.stopped_at,
@@ -163,6 +165,12 @@ def _shown(connection: Connection, account: Account) -> ShownAccount:
             for row in _with_amounts(rows(tables.dues), account)
         ),
     )
+
+
+def _data_entry(row: Mapping[str, object]) -> DataEntry:
+    kept = retention_in(row)
+    said = {name: value for name, value in row.items() if not name.startswith("must_retain_")}
+    return DataEntry.model_validate({**said, "must_retain": kept})
 
 
 def _with_amounts(rows: _Rows, account: Account) -> list[dict[str, object]]:

@@ -19,6 +19,7 @@ from connectors.embedded.ledger import (
     provider_account,
     reference,
 )
+from connectors.embedded.retention import retention_columns
 from connectors.embedded.sign_ins import default_login
 from connectors.embedded.tables import LedgerKind
 from database.parts import in_parts
@@ -50,6 +51,7 @@ def open_accounts(
                 "access": Access.OPEN,
                 "usage_final_until": entry.usage_final_until,
                 "definition_hash": hashes[entry.id],
+                **retention_columns(entry.must_retain),
             }
             for entry in entries
         ],
@@ -147,9 +149,15 @@ def _things(
         (tables.icp_filings, entry.icp_filings),
         (tables.relationships, entry.relationships),
         (tables.bindings, entry.bindings),
-        (tables.data_stores, entry.data),
     ):
         yield table, [owner | thing.model_dump() for thing in things]
+    yield (
+        tables.data_stores,
+        [
+            owner | store.model_dump(exclude={"must_retain"}) | retention_columns(store.must_retain)
+            for store in entry.data
+        ],
+    )
     yield tables.api_keys, [{**owner, "id": key.id, "enabled": True} for key in entry.api_keys]
 
 

@@ -1,6 +1,7 @@
 """The account file is refused whole, with file, path and reason for everything that is wrong with it."""
 
 import json
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -10,6 +11,7 @@ from closure.accounts import BillingMethod
 from connectors.embedded.account_file import AccountFile, parse_account_file, read_account_file
 from connectors.embedded.account_text import SIZE_LIMIT, AccountFileFault
 
+GUIDE = Path(__file__).parents[2] / "docs" / "account-file.md"
 HEAD = "{id: a-1, provider: p, kind: k, currency: USD"
 
 
@@ -63,6 +65,14 @@ def test_the_example_of_the_contract_is_read() -> None:
     assert entry.users[0].password is not None
     assert "…" not in repr(entry), "a password never shows"
     assert entry.data[0].objects == 1200
+
+
+def test_the_example_of_the_guide_is_read() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (entry,) = read(text).accounts
+    assert entry.data[1].must_retain is not None
+    assert entry.must_retain is not None
+    assert entry.model_fields_set == entry.model_dump().keys(), "it shows every field"
 
 
 def test_times_mean_the_same_quoted_or_not() -> None:
@@ -227,6 +237,22 @@ def test_aliases_cannot_blow_a_small_file_up() -> None:
         ),
         ("data: [{id: d, store: s, objects: 1.5}]", "data.0.objects: must be a whole number, without quotes"),
         ("data: [{id: d, store: s, objects: -1}]", "data.0.objects: must be greater than or equal to 0"),
+        ("must_retain: tax law", "must_retain: must be a mapping"),
+        ("must_retain: {}", "must_retain.because: is missing"),
+        ('must_retain: {because: " "}', "must_retain.because: must not be blank"),
+        (
+            f"must_retain: {{because: {'x' * 1001}}}",
+            "must_retain.because: must not be longer than 1000 characters",
+        ),
+        ("must_retain: {because: law, who: me}", "must_retain.who: unknown field"),
+        (
+            "data: [{id: d, store: s, objects: 1, must_retain: {because: law, until: 2036-01-01}}]",
+            "data.0.must_retain.until: must be a time with an offset, such as 2027-03-01T00:00:00Z",
+        ),
+        (
+            'data: [{id: d, store: s, objects: 1, must_retain: {because: "§\\n147"}}]',
+            "data.0.must_retain.because: must not hold control characters",
+        ),
         ("subaccounts: [a-2]", "subaccounts.0: there is no account 'a-2' in this file"),
         ("subaccounts: [a-1]", "subaccounts.0: 'a-1' would be a subaccount of itself"),
         (
@@ -292,6 +318,8 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
             currency: JPY
             bills: [{id: b, amount: "1.5", status: lost}, {id: b, amount: 5, status: paid}, 7]
             resources: [{id: i, product: "", depends_on: [gone]}]
+            data: [{id: d, store: s, objects: 1, must_retain: {until: tomorrow}}]
+            must_retain: {because: 147}
         """
     ) == [
         "accounts.0.currency: 'XXY' is not an ISO 4217 currency code",
@@ -301,7 +329,10 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         'accounts.1.bills.1.amount: must be text: write it in quotes, such as "18.20"',
         "accounts.1.bills.1.id: 'b' is the id of accounts.1.bills.0 already",
         "accounts.1.bills.2: must be a mapping",
+        "accounts.1.data.0.must_retain.because: is missing",
+        "accounts.1.data.0.must_retain.until: must be a time with an offset, such as 2027-03-01T00:00:00Z",
         "accounts.1.id: 'a-1' is the id of accounts.0 already",
+        "accounts.1.must_retain.because: must be text: write it in quotes",
         "accounts.1.resources.0.depends_on.0: there is no resource 'gone' in this account",
         "accounts.1.resources.0.product: must not be empty",
     ]

@@ -42,6 +42,23 @@ def other(settings: Settings) -> Platform:
     return "a platform"  # type: ignore[return-value]
 
 
+def ending(settings: Settings) -> Platform:
+    sys.exit(0)
+
+
+async def ending_later(settings: Settings) -> Platform:
+    sys.exit(0)
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def mute(settings: Settings) -> Platform:
+    raise Mute
+
+
 class Deaf:
     """Lacks what a port of holds has."""
 
@@ -68,11 +85,21 @@ async def test_a_platform_that_is_whole_is_taken(database: Database, name: str) 
     await platform.aclose()
 
 
+@pytest.mark.parametrize(("name", "shown"), [("", "(empty)"), (" ", "(empty)"), ("two\nlines", "two lines")])
+async def test_a_name_is_shown_in_one_line(database: Database, name: str, shown: str) -> None:
+    with pytest.raises(PlatformFault) as caught:
+        await chosen_platform(Settings(database_url=str(database.url), platform=name), database)
+    assert str(caught.value).startswith(f"setting CLOSURE_PLATFORM: {shown}: there is none")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("nothing", "there is none; there are embedded, http"),
-        ("", "there is none"),
+        (f"{HERE}:ending", "can't be made: SystemExit: 0"),
+        (f"{HERE}:ending_later", "can't be made: SystemExit: 0"),
+        (f"{HERE}:mute", f"{HERE}:mute: can't be made: Mute"),
+        ("tests.connectors.ends_at_once:platform", "can't be loaded: SystemExit: 3"),
         ("no.such.module:factory", "can't be loaded: ModuleNotFoundError: No module named 'no'"),
         (f"{HERE}:nothing", "can't be loaded: AttributeError"),
         (f"{HERE}:", "can't be loaded"),

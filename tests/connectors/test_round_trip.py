@@ -37,6 +37,11 @@ moments = st.datetimes(datetime(1980, 1, 1), datetime(2200, 1, 1), timezones=off
 )
 
 
+grounds = names.filter(str.strip)
+"""Of the law: blank is none."""
+retentions = st.none() | st.fixed_dictionaries({"because": grounds, "until": st.none() | moments})
+
+
 def words(enum: type[StrEnum]) -> st.SearchStrategy[str]:
     return st.sampled_from([member.value for member in enum])
 
@@ -99,11 +104,12 @@ def accounts(draw: st.DrawFn) -> Json:
         "icp_filings": draw(things()),
         "relationships": draw(relationships()),
         "bindings": draw(things(third_party=names)),
-        "data": draw(things(store=names, objects=st.integers(0, 2**63 - 1))),
+        "data": draw(things(store=names, objects=st.integers(0, 2**63 - 1), must_retain=retentions)),
         "api_keys": draw(things()),
         "payments": payments,
         "subaccounts": [],
         "usage_final_until": draw(st.none() | moments),
+        "must_retain": draw(retentions),
     }
 
 
@@ -113,7 +119,7 @@ def in_order(value: object, key: str = "") -> object:
         return sorted((in_order(member) for member in value), key=text_of)
     if isinstance(value, dict):
         return {name: in_order(member, name) for name, member in value.items()}
-    if isinstance(value, str) and key in ("expires_at", "paid_at", "usage_final_until"):
+    if isinstance(value, str) and key in ("expires_at", "paid_at", "usage_final_until", "until"):
         return datetime.fromisoformat(value).astimezone(UTC).isoformat()
     return value
 

@@ -11,6 +11,7 @@ from closure.events import DataErased, EventType
 from closure.lifecycle import Outcome, Stage
 from closure.waiting import WaitingReason
 from connectors.embedded import tables
+from connectors.embedded.retention import let_go
 from connectors.ports import MustRetain, Platform
 from tests.harness.account_driver import AccountDriver
 from tests.harness.fakes.platform import Weather
@@ -136,4 +137,32 @@ async def test_of_many_stores_those_that_must_stay_are_named(
     assert [(each.store, each.ground, each.until) for each in certificate.stores] == [
         ("invoices", "tax law", UNTIL)
     ]
+    assert [row["id"] for row in await closing.rows(tables.data_stores)] == ["books"]
+
+
+@pytest.mark.parametrize("installation", ["here"], indirect=True)
+async def test_the_account_file_says_what_must_stay(installation: TestInstallation) -> None:
+    ground = {"because": "tax law § 147", "until": UNTIL.isoformat()}
+    over = {"because": "an order that has ended", "until": "2020-01-01T00:00:00Z"}
+    data = [{**BOOKS, "must_retain": ground}, {**PHOTOS, "must_retain": over}]
+    closing = await installation.account(data=data, must_retain={"because": "an order of the tax office"})
+    await closing.silent()
+    await closing.end_of_silence()
+    document = await closing.until(lambda found: found.waiting_for is not None)
+    assert document.waiting_for is not None
+    assert document.waiting_for.reason == WaitingReason.MUST_RETAIN
+    assert document.waiting_for.detail == "an order of the tax office, until further notice"
+    assert await closing.access() is Access.CLOSURE_STATUS_ONLY
+    await closing.at_rest()
+    assert await let_go(installation.database, closing.account_id)
+    assert not await let_go(installation.database, closing.account_id), "it has gone already"
+    await closing.handle.signal("recheck")
+    assert (await closing.outcome()).outcome is Outcome.DELETED
+    kept = await installation.records.certificate(closing.closure_id)
+    assert kept is not None
+    books, photos = sorted(
+        SignedCertificate.model_validate_json(kept.content).stores, key=lambda each: each.store
+    )
+    assert (books.state, books.ground, books.until) == (StoreState.RETAINED, "tax law § 147", UNTIL)
+    assert (photos.state, photos.objects) == (StoreState.DELETED, 1200)
     assert [row["id"] for row in await closing.rows(tables.data_stores)] == ["books"]

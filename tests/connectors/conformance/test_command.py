@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,19 @@ def own(settings: Settings) -> Platform:
 
 def failing(settings: Settings) -> ConformanceSubject:
     raise RuntimeError("no\ntest accounts today")
+
+
+def ending(settings: Settings) -> ConformanceSubject:
+    sys.exit(0)
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def mute(settings: Settings) -> ConformanceSubject:
+    raise Mute
 
 
 @pytest.fixture
@@ -106,6 +120,28 @@ async def test_an_account_that_is_there_is_only_read(run: Run, loaded: str, tmp_
     assert (tmp_path / "accounts.db").read_bytes() == before
 
 
+async def test_an_account_that_nobody_knows_is_not_passed_over(run: Run, loaded: str) -> None:
+    for words in (("--account", "a-2"), ("--account", loaded, "--account", "a-2", "--json")):
+        code, printed, complaint = await asyncio.to_thread(run, *words)
+        assert (code, printed) == (2, "")
+        assert complaint == "error: --account a-2: there is no account 'a-2'\n"
+
+
+def test_where_there_is_no_database_none_is_made(run: Run, tmp_path: Path) -> None:
+    code, printed, complaint = run("--account", "a-1")
+    assert (code, printed) == (2, "")
+    (line,) = complaint.splitlines()
+    assert line.startswith("error: there is no database ")
+    assert not (tmp_path / "accounts.db").exists()
+
+
+async def test_where_no_rule_applies_nothing_was_tried(run: Run, loaded: str) -> None:
+    code, printed, complaint = await asyncio.to_thread(run, "--account", loaded, "--rule", "access")
+    assert code == 2
+    assert "0 pass, 0 fail" in printed
+    assert complaint == "error: nothing could be tried; most often: tried with --destructive only\n"
+
+
 async def test_with_destructive_it_is_carried_to_its_end(run: Run, loaded: str) -> None:
     words = ("--account", loaded, "--destructive", "--json", "--platform", f"{HERE}:own")
     code, printed, _ = await asyncio.to_thread(run, *words)
@@ -121,11 +157,17 @@ async def test_with_destructive_it_is_carried_to_its_end(run: Run, loaded: str) 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--platform", ""), "nobody opens test accounts for (empty)"),
         (("--platform", "nothing"), "nobody opens test accounts for nothing"),
         (("--platform", "nothing", "--account", "a-1"), "CLOSURE_PLATFORM: nothing: there is none"),
         (("--subject", "no.such:thing"), "can't be made: ModuleNotFoundError"),
         (("--subject", f"{HERE}:failing"), "can't be made: RuntimeError: no test accounts today"),
         (("--subject", "builtins:str"), "made a str instead of a ConformanceSubject"),
+        (("--subject", f"{HERE}:ending"), "can't be made: SystemExit: 0"),
+        (("--subject", f"{HERE}:mute"), f"subject {HERE}:mute can't be made: Mute"),
+        (("--subject", f"{HERE}:faulty", "--account", "a-1"), "give one of them"),
+        (("--account", "a-1", "--platform", f"{HERE}:own"), "--account a-1: can't be read: "),
+        (("--patience", "nan"), "'nan' is no number of seconds above 0"),
         (("--rule", "no.such"), "no rule's name begins so"),
         (("--patience", "0"), "--patience"),
         (("--patience", "soon"), "--patience"),

@@ -1,0 +1,5 @@
+"""A module that ends the program that loads it."""
+
+import sys
+
+sys.exit(3)
