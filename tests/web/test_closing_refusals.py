@@ -20,6 +20,7 @@ from tests.harness.waiting import PATIENCE
 from tests.web.api_driver import PASSWORD, WORDS, ApiDriver, opened_api
 from tests.web.customer_driver import visiting
 from tests.web.test_closing_pages import REASON, filled_account
+from tests.web.test_sending_codes import age_codes
 from web.browser.languages import reader_of
 from web.browser.refusals import SENTENCES, refusal_of
 from web.rate_limits import RateLimit
@@ -114,6 +115,7 @@ async def test_codes_are_refused_kindly_and_sent_again_in_time(pages: ApiDriver)
         code = await customer.code()
         for _ in range(10):
             code = await customer.code()
+            await age_codes(account)
             await customer.send("/closure/identity", send="email_code")
             if customer.page.status_code != 200:
                 break
