@@ -1,6 +1,6 @@
 """A closure that is confirmed, from the first minute to its outcome: looked at, and nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -59,8 +59,26 @@ async def show_progress(request: Request, session: CustomerSession, status: Stat
     if status.outcome is not None:
         return await show_result(request, session, status)
     reader = reader_for(request, session)
-    title, lead = _headline(status, reader)
-    progress = Progress(
+    progress = _progress(reader, session, status, *_headline(status, reader))
+    template = _TEMPLATES.get(status.stage, _WORKING)
+    return page(request, template, {"progress": progress}, session=session)
+
+
+def show_standing_withdrawal(request: Request, session: CustomerSession, status: StatusDocument) -> Response:
+    """The page of a closure that ends as soon as a withdrawal is carried out: there is nothing to confirm."""
+    reader = reader_for(request, session)
+    lead = reader.text(
+        "It takes longer than usual to carry it out. Nothing that can't be undone "
+        "happens before it, and you needn't ask again."
+    )
+    progress = _progress(reader, session, status, reader.text("Your withdrawal is kept"), lead)
+    return page(request, _WORKING, {"progress": replace(progress, countdown=None)}, session=session)
+
+
+def _progress(
+    reader: Reader, session: CustomerSession, status: StatusDocument, title: str, lead: str
+) -> Progress:
+    return Progress(
         account=printable(status.account_id),
         closure_id=status.closure_id,
         title=title,
@@ -75,8 +93,6 @@ async def show_progress(request: Request, session: CustomerSession, status: Stat
         owed=tuple(Fact(printable(each.title)) for each in status.owed),
         events_url=events_url(status),
     )
-    template = _TEMPLATES.get(status.stage, _WORKING)
-    return page(request, template, {"progress": progress}, session=session)
 
 
 def _headline(status: StatusDocument, reader: Reader) -> tuple[str, str]:
