@@ -14,6 +14,7 @@ from closure.errors import RefusalType, Refused
 from closure.messages import IdentityMethod
 from closure.notices import render
 from closure.policy import MessageTemplate, Policy
+from closure.visible_text import printable
 from connectors.ports import OutgoingMessage, Platform, Undeliverable
 from records.challenges import CODE_LIFETIME
 from records.identity import IdentityRecords
@@ -182,5 +183,5 @@ def require_not_closed(profile: AccountProfile) -> None:
 
 
 def _typed(code: str) -> str:
-    """The code that was meant."""
-    return "".join(unicodedata.normalize("NFKC", code).split())
+    """The code that was meant: what is copied from a mail may come with marks that nobody sees."""
+    return "".join(printable(unicodedata.normalize("NFKC", code)).split())

@@ -122,7 +122,7 @@ async def test_codes_are_refused_kindly_and_sent_again_in_time(pages: ApiDriver)
         assert customer.page.status_code == 429
         assert int(customer.page.headers["retry-after"]) > 0
         assert customer.says("You can have another one in ")
-        await customer.send("/closure/identity", code=f" {code[:3]} {code[3:]} ")
+        await customer.send("/closure/identity", code=f"\u200b {code[:3]} {code[3:]}\ufeff ")
         assert customer.page.url.path == "/closure/agreement"
 
 
@@ -219,7 +219,9 @@ async def test_a_proof_that_is_too_old_is_asked_for_again_in_the_same_form(pages
     assert (await account.until_event(EventType.CONFIRMED)).actor == "u-1"
 
 
-@pytest.mark.parametrize(("words", "is_taken"), [("", False), ("x" * 201, False), ("x" * 200, True)])
+@pytest.mark.parametrize(
+    ("words", "is_taken"), [("", False), ("\u200b \u3000", False), ("x" * 201, False), ("x" * 200, True)]
+)
 async def test_a17_a_reason_is_given(pages: ApiDriver, words: str, is_taken: bool) -> None:
     account = await ready(pages)
     async with visiting(pages, account) as customer:

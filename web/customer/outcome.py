@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import Request
 from starlette.responses import Response
 
-from closure.lifecycle import Mode, Stage
+from closure.lifecycle import UNCONFIRMED, Mode, Stage
 from closure.messages import Action, StatusDocument
 from closure.visible_text import printable
 from web.browser.languages import Reader
@@ -30,7 +30,7 @@ _WORKING: Final = "customer/working.html"
 
 @dataclass(frozen=True)
 class Progress:
-    """What the page shows; `waiting` is why it takes longer than planned.
+    """What the page shows; `waiting` is why it takes longer than planned, `then` what the countdown leads to.
 
     `is_working`: something goes on now, and nobody waits for a date.
     """
@@ -41,6 +41,7 @@ class Progress:
     lead: str
     is_working: bool
     countdown: Countdown | None
+    then: str
     waiting: str | None
     can_withdraw: bool
     confirmed_at: datetime | None
@@ -85,6 +86,7 @@ def _progress(
         lead=lead,
         is_working=status.stage is not Stage.RETAINED,
         countdown=countdown_of(status),
+        then=reader.text("Expires at") if status.stage in UNCONFIRMED else reader.text("Goes on at"),
         waiting=waiting_sentence(status, reader),
         can_withdraw=Action.WITHDRAW in status.actions and not session.web.is_view_only,
         confirmed_at=status.confirmed_at,
