@@ -99,10 +99,12 @@ class ClosureClient:
         *,
         policy: str | None = None,
         session: str | None = None,
+        is_once: bool = False,
     ) -> Challenge:
         """Sends a one-time code (A12), under the policy named, else the open closure's, else the provider's.
 
-        `session`: see `ProofOfIdentity`.
+        `session`: see `ProofOfIdentity`. `is_once` is for a button that may be clicked twice: what this
+        session had sent by the same way just now is not sent again.
 
         Raises:
             Refused: `ACCOUNT_NOT_FOUND`, `ACCOUNT_CLOSED`, `POLICY_NOT_FOUND`, `IDENTITY_METHOD_REFUSED` or
@@ -114,7 +116,7 @@ class ClosureClient:
             chosen = await self.records.policy(opened.closure_id)
         else:
             chosen = self.policy_for(profile, policy)
-        return await self._identity.challenge(profile, chosen, user_id, method, session)
+        return await self._identity.challenge(profile, chosen, user_id, method, session, is_once)
 
     async def close(
         self,

@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +14,7 @@ from closure.errors import RefusalType, Refused
 from closure.messages import IdentityMethod
 from closure.notices import render
 from closure.policy import MessageTemplate, Policy
+from closure.visible_text import printable
 from connectors.ports import OutgoingMessage, Platform, Undeliverable
 from records.challenges import CODE_LIFETIME
 from records.identity import IdentityRecords
@@ -71,8 +71,11 @@ class Identity:
         user_id: str,
         method: IdentityMethod,
         session: str | None = None,
+        is_once: bool = False,
     ) -> Challenge:
         """Sends a one-time code (A12); the answer is the same whether the user exists or not.
+
+        `is_once`: not again, while the session had one sent by the same way just now.
 
         Raises:
             Refused: `ACCOUNT_CLOSED`; `IDENTITY_METHOD_REFUSED` for a method that the policy doesn't accept;
@@ -80,23 +83,11 @@ class Identity:
         """
         require_not_closed(profile)
         policy.require_method(method)
-        code = await self._proofs.issue_code(profile.account_id, user_id, method, session=session)
-        channel, now = CHANNELS[method], datetime.now(UTC)
-        minutes = int(CODE_LIFETIME.total_seconds() // 60)
-        notice = render(policy, MessageTemplate.IDENTITY_CODE, channel, code=code, minutes=minutes)
-        message = OutgoingMessage(
-            key=f"challenge/{uuid4().hex}",
-            account_id=profile.account_id,
-            channel=channel,
-            template=MessageTemplate.IDENTITY_CODE.value,
-            subjects=notice.subjects,
-            bodies=notice.bodies,
-            values=notice.values,
-            user_id=user_id,
-            time=now,
-        )
-        with suppress(Undeliverable):  # a dead address is like none: the answer tells nobody which
-            await self._platform.messages.send(message)
+        issue = self._proofs.issue_code_once if is_once else self._proofs.issue_code
+        code = await issue(profile.account_id, user_id, method, session=session)
+        now = datetime.now(UTC)
+        if code is not None:
+            await self._send_code(profile, policy, user_id, method, code, now)
         return Challenge(profile.account_id, user_id, method, now + CODE_LIFETIME, CODE_LIFETIME)
 
     async def prove(self, account_id: str, user_id: str, given: ProofOfIdentity, door: ActKind) -> str | None:
@@ -149,6 +140,37 @@ class Identity:
             return False
         return True
 
+    async def _send_code(
+        self,
+        profile: AccountProfile,
+        policy: Policy,
+        user_id: str,
+        method: IdentityMethod,
+        code: str,
+        now: datetime,
+    ) -> None:
+        channel = CHANNELS[method]
+        minutes = int(CODE_LIFETIME.total_seconds() // 60)
+        notice = render(policy, MessageTemplate.IDENTITY_CODE, channel, code=code, minutes=minutes)
+        message = OutgoingMessage(
+            key=f"challenge/{uuid4().hex}",
+            account_id=profile.account_id,
+            channel=channel,
+            template=MessageTemplate.IDENTITY_CODE.value,
+            subjects=notice.subjects,
+            bodies=notice.bodies,
+            values=notice.values,
+            user_id=user_id,
+            time=now,
+        )
+        try:
+            await self._platform.messages.send(message)
+        except Undeliverable:
+            pass  # a dead address is like none: the answer tells nobody which
+        except Exception:
+            await self._proofs.let_be_sent_again(profile.account_id, user_id, code)
+            raise
+
 
 def require_not_closed(profile: AccountProfile) -> None:
     """Raises `Refused` (`ACCOUNT_CLOSED`): of such an account nothing is written down any more."""
@@ -161,5 +183,5 @@ def require_not_closed(profile: AccountProfile) -> None:
 
 
 def _typed(code: str) -> str:
-    """The code that was meant."""
-    return "".join(unicodedata.normalize("NFKC", code).split())
+    """The code that was meant: what is copied from a mail may come with marks that nobody sees."""
+    return "".join(printable(unicodedata.normalize("NFKC", code)).split())

@@ -26,6 +26,7 @@ from closure.money import Money
 from closure.policy import Check, Disposition, Inspects, Policy
 from closure.release_order import caught_in_cycles
 from closure.survey import AccountFacts, Source, SurveyFacts
+from closure.typed_text import as_compared
 
 LEGAL_HOLD = "legal-hold"
 """Id of the item that a legal hold yields, whatever the policy."""
@@ -109,10 +110,10 @@ def check_reason(policy: Policy, reason: str) -> str:
     """The reason for closing without surrounding space (A17). The policy's reasons are suggestions only.
 
     Raises:
-        Refused: longer than 200 characters, with control characters, or empty where the policy asks for one.
+        Refused: longer than 200 characters, with control characters, or unseen where one is asked for.
     """
     stripped = reason.strip()
-    if not stripped and policy.require_reason:
+    if policy.require_reason and not as_compared(stripped):
         raise Refused(RefusalType.INVALID_REASON, "Give a reason for closing the account.")
     if len(stripped) > LONGEST_REASON:
         raise Refused(

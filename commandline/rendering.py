@@ -75,7 +75,7 @@ def status_text(document: StatusDocument, *, progress: str = "", user: str | Non
             # Must be whole to be copied.
             parts.append(whole(Text.assemble((name.ljust(NAME_WIDTH), "bold"), plain(text))))
     if document.stage is not Stage.DELETED:
-        parts += checklist_parts(document.checklist)
+        parts += _checklist_of(document)
         if document.pages > 1:
             parts.append(
                 fitting(f"\nItems: page {document.page} of {document.pages}, {document.item_count} in all")
@@ -98,16 +98,25 @@ def items_text(document: StatusDocument) -> RenderableType:
     if document.page < document.pages:
         more = items_command(document, document.page + 1)
         steps.append(bullet_list("Next", [f"The next page: {more}"]))
-    return Group(fitting(said), *checklist_parts(document.checklist), *steps)
+    return Group(fitting(said), *_checklist_of(document), *steps)
 
 
 def checklist_parts(checklist: Iterable[ChecklistItem]) -> list[RenderableType]:
-    """A list for each category that has items, each item with its instructions (A15)."""
+    """A list for each category that has items, each of them that blocks with its instructions (A15)."""
     items = tuple(checklist)
     parts: list[RenderableType] = []
     for category, title in _CATEGORIES:
         parts += _section(title, [item for item in items if item.category is category and item.blocks])
     return [*parts, *_section("Given up", [item for item in items if not item.blocks])]
+
+
+def _checklist_of(document: StatusDocument) -> list[RenderableType]:
+    """Once it is confirmed or over nobody gives up or handles anything for this closure: no instructions."""
+    if document.stage in UNCONFIRMED:
+        return checklist_parts(document.checklist)
+    open_ones = [item.model_copy(update={"how_to": ""}) for item in document.checklist if item.blocks]
+    given_up = [item for item in document.checklist if not item.blocks]
+    return [*_section("Found by the last check", open_ones), *_section("Given up", given_up)]
 
 
 def _section(title: str, items: Sequence[ChecklistItem]) -> list[RenderableType]:

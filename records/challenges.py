@@ -15,19 +15,30 @@ from closure.pauses import COUNTED_FOR, left_to_wait
 from records.tables import record_challenges
 
 CODE_LIFETIME: Final = timedelta(minutes=10)
+JUST_SENT: Final = timedelta(seconds=10)
+"""For so long a code counts as sent just now: longer than a second click on a slow page comes after the
+first, and sooner than anybody can miss a message that is on its way."""
 
 
 @dataclass(frozen=True)
-class NewChallenge:
-    """A code that is about to be sent: whose it is, by which way, and whose pauses it counts for.
+class CodeRequest:
+    """Who asks for a code for whom, by which way. `asker` is a hash (`records.guesses`).
 
-    `asker` is a hash (`records.guesses`), `salt` is hex.
+    `is_once`: what was sent just now is not sent again.
     """
 
     account_id: str
     user_id: str
     method: IdentityMethod
     asker: str
+    is_once: bool
+
+
+@dataclass(frozen=True)
+class NewChallenge:
+    """A code that is about to be sent. `salt` is hex."""
+
+    request: CodeRequest
     salt: str = field(repr=False)
     code_hash: str = field(repr=False)
 
@@ -42,6 +53,20 @@ def left_until_next_code(connection: Connection, account_id: str, asker: str, no
         unused = unused.where(row.issued_at > used_at)
     number, last = connection.execute(unused).one()
     return left_to_wait(int(number), last, now)
+
+
+def was_just_sent(connection: Connection, request: CodeRequest, now: datetime) -> bool:
+    """Whether the asker had a code sent to the same user by the same way just now, and it is unused."""
+    row = record_challenges.c
+    query = select(func.count()).where(
+        row.account_id == request.account_id,
+        row.user_id == request.user_id,
+        row.method == request.method.value,
+        row.asked_by == request.asker,
+        row.issued_at > now - JUST_SENT,
+        row.used_at.is_(None),
+    )
+    return bool(connection.scalar(query))
 
 
 def open_challenges(
@@ -68,12 +93,13 @@ def shared_salt(connection: Connection, account_id: str, user_id: str, now: date
 
 def insert_challenge(connection: Connection, challenge: NewChallenge, now: datetime) -> None:
     """Keeps a code that is about to be sent."""
+    request = challenge.request
     values = {
         "challenge_id": uuid4().hex,
-        "account_id": challenge.account_id,
-        "user_id": challenge.user_id,
-        "method": challenge.method.value,
-        "asked_by": challenge.asker,
+        "account_id": request.account_id,
+        "user_id": request.user_id,
+        "method": request.method.value,
+        "asked_by": request.asker,
         "salt": challenge.salt,
         "code_hash": challenge.code_hash,
         "issued_at": now,
@@ -98,6 +124,14 @@ def give_back(connection: Connection, challenge_id: str) -> None:
     connection.execute(
         update(record_challenges).where(record_challenges.c.challenge_id == challenge_id).values(used_at=None)
     )
+
+
+def count_as_sent_before(connection: Connection, challenge_id: str) -> None:
+    """It is not one that was sent just now, but counts like any other."""
+    row = record_challenges.c
+    mine = row.challenge_id == challenge_id
+    issued_at: datetime = connection.execute(select(row.issued_at).where(mine)).scalar_one()
+    connection.execute(update(record_challenges).where(mine).values(issued_at=issued_at - JUST_SENT))
 
 
 def discard_old_challenges(connection: Connection, account_id: str, now: datetime) -> None:

@@ -5,11 +5,10 @@ hashes. Every method may raise `database.DatabaseUnreachable`.
 """
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from math import ceil
 from typing import Final
 
 from sqlalchemy import Connection, RowMapping
@@ -20,14 +19,16 @@ from closure.messages import IdentityMethod
 from closure.pauses import left_to_wait
 from database.database import Database, database_time
 from records.challenges import (
+    CodeRequest,
     NewChallenge,
+    count_as_sent_before,
     discard_old_challenges,
     give_back,
     insert_challenge,
-    left_until_next_code,
     open_challenges,
     shared_salt,
     use_up,
+    was_just_sent,
 )
 from records.code_hash import hash_code, new_code, new_salt
 from records.entries import Proof
@@ -40,6 +41,7 @@ from records.guesses import (
     name_of_asker,
     wrong_guesses,
 )
+from records.pauses import require_pause_over, too_early
 from records.proofs import are_storable, bind_proof, insert_proof, proof_required, require_fresh_proof
 from records.rows import require_storable
 from records.tables import record_challenges, record_proofs
@@ -95,31 +97,23 @@ class IdentityRecords:
             Refused: `IDENTITY_METHOD_REFUSED` for a method without codes; `MALFORMED_INPUT` for an id that
                 can't be stored; `TOO_MANY_CHALLENGES`, with the seconds to wait as `retry_after`.
         """
-        if method not in (IdentityMethod.EMAIL_CODE, IdentityMethod.SMS_CODE):
-            raise Refused(
-                RefusalType.IDENTITY_METHOD_REFUSED,
-                f"{method.value} needs no code",
-                facts={"method": method.value},
-            )
-        require_storable(record_challenges, {"account_id": account_id, "user_id": user_id})
-        asker = name_of_asker(session, user_id, method.value)
-        code = new_code()
+        code = await self._issue(account_id, user_id, method, session, is_once=False)
+        assert code is not None, "every call is a new code"
+        return code
 
-        def look(connection: Connection) -> str | None:
-            now = self._clock(connection)
-            _require_pause_over(connection, account_id, asker, now)
-            return shared_salt(connection, account_id, user_id, now)
+    async def issue_code_once(
+        self, account_id: str, user_id: str, method: IdentityMethod, *, session: str | None = None
+    ) -> str | None:
+        """The same for a button that may be clicked twice: None while a code counts as sent just now.
 
-        shared = await self._database.read(look)
-        while True:
-            salt = shared or new_salt()
-            # Slow, so while nothing is locked.
-            code_hash = await hash_code(code, salt, account_id, user_id)
-            challenge = NewChallenge(account_id, user_id, method, asker, salt, code_hash)
-            shared = await self._database.write(partial(self._store_code, challenge))
-            if shared == salt:
-                return code
-            # Another code was issued meanwhile; one hash of a guess must do for both.
+        Of two calls at once one gets a code. Raises as `issue_code`.
+        """
+        return await self._issue(account_id, user_id, method, session, is_once=True)
+
+    async def let_be_sent_again(self, account_id: str, user_id: str, code: str) -> None:
+        """The code does not count as sent just now: nobody knows whether it was. It stays as good as any."""
+        for challenge in await self._challenges_of(account_id, user_id, code, are_used=False):
+            await self._database.write(partial(count_as_sent_before, challenge_id=challenge["challenge_id"]))
 
     async def prove_by_code(
         self, account_id: str, user_id: str, code: str, *, door: ActKind, session: str | None = None
@@ -183,16 +177,8 @@ class IdentityRecords:
 
         For an act that came to nothing for want of a word: the proof that was made of it stays used.
         """
-        challenges = await self._database.read(
-            lambda connection: open_challenges(connection, account_id, user_id, self._clock(connection))
-        )
-        used = [row for row in challenges if row["used_at"] is not None]
-        if not used:
-            return
-        code_hash = await hash_code(code.strip(), used[0]["salt"], account_id, user_id)
-        for challenge in used:
-            if hmac.compare_digest(str(challenge["code_hash"]), code_hash):
-                await self._database.write(partial(give_back, challenge_id=challenge["challenge_id"]))
+        for challenge in await self._challenges_of(account_id, user_id, code, are_used=True):
+            await self._database.write(partial(give_back, challenge_id=challenge["challenge_id"]))
 
     async def record_proof(
         self,
@@ -277,18 +263,66 @@ class IdentityRecords:
             )
         )
 
-    def _store_code(self, challenge: NewChallenge, connection: Connection) -> str:
-        """Stores a code unless those of the user that are good have another salt, which it returns."""
-        account_id = challenge.account_id
-        lock_account(connection, account_id)
+    async def _issue(
+        self, account_id: str, user_id: str, method: IdentityMethod, session: str | None, *, is_once: bool
+    ) -> str | None:
+        """A new code; None if `is_once` and the asker had one sent just now."""
+        if method not in (IdentityMethod.EMAIL_CODE, IdentityMethod.SMS_CODE):
+            raise Refused(
+                RefusalType.IDENTITY_METHOD_REFUSED,
+                f"{method.value} needs no code",
+                facts={"method": method.value},
+            )
+        require_storable(record_challenges, {"account_id": account_id, "user_id": user_id})
+        asker = name_of_asker(session, user_id, method.value)
+        request, code, salt = CodeRequest(account_id, user_id, method, asker, is_once), new_code(), new_salt()
+        shared = await self._database.read(partial(self._salt_to_share, request))
+        while shared is not None:
+            salt = shared or salt
+            # Slow, so while nothing is locked.
+            challenge = NewChallenge(request, salt, await hash_code(code, salt, account_id, user_id))
+            shared = await self._database.write(partial(self._store_code, challenge))
+            if shared == salt:
+                return code
+            # Another code was issued meanwhile; one hash of a guess must do for both.
+        return None
+
+    def _salt_to_share(self, request: CodeRequest, connection: Connection) -> str | None:
+        """That of the user's codes that are good, "" without any; None where no code is to be sent."""
         now = self._clock(connection)
-        _require_pause_over(connection, account_id, challenge.asker, now)
-        shared = shared_salt(connection, account_id, challenge.user_id, now) or challenge.salt
-        if shared == challenge.salt:
-            discard_old_challenges(connection, account_id, now)
-            discard_old_guesses(connection, account_id, now)
+        if request.is_once and was_just_sent(connection, request, now):
+            return None
+        require_pause_over(connection, request.account_id, request.asker, now)
+        return shared_salt(connection, request.account_id, request.user_id, now) or ""
+
+    def _store_code(self, challenge: NewChallenge, connection: Connection) -> str | None:
+        """Stores a code unless none is to be sent, or those that are good have another salt.
+
+        Returns as `_salt_to_share`, but its own salt where there is no other.
+        """
+        request = challenge.request
+        lock_account(connection, request.account_id)
+        shared = self._salt_to_share(request, connection)
+        if shared in ("", challenge.salt):
+            now = self._clock(connection)
+            discard_old_challenges(connection, request.account_id, now)
+            discard_old_guesses(connection, request.account_id, now)
             insert_challenge(connection, challenge, now)
+            return challenge.salt
         return shared
+
+    async def _challenges_of(
+        self, account_id: str, user_id: str, code: str, *, are_used: bool
+    ) -> Sequence[RowMapping]:
+        """The user's challenges that have not expired and that the code answers."""
+        challenges = await self._database.read(
+            lambda connection: open_challenges(connection, account_id, user_id, self._clock(connection))
+        )
+        known = [row for row in challenges if (row["used_at"] is not None) is are_used]
+        if not known:
+            return ()
+        code_hash = await hash_code(code.strip(), known[0]["salt"], account_id, user_id)
+        return [row for row in known if hmac.compare_digest(str(row["code_hash"]), code_hash)]
 
     async def _guess_at_codes(
         self, account_id: str, user_id: str, door: ActKind, session: str | None
@@ -330,7 +364,7 @@ class IdentityRecords:
             return count_guess(connection, account_id, asker, now)
         if door is ActKind.WITHDRAW:
             return None
-        raise _too_early(
+        raise too_early(
             RefusalType.TOO_MANY_GUESSES, "there were too many wrong passwords or codes", account_id, left
         )
 
@@ -353,23 +387,3 @@ class IdentityRecords:
             )
 
         return await self._database.write(work)
-
-
-def _require_pause_over(connection: Connection, account_id: str, asker: str, now: datetime) -> None:
-    left = left_until_next_code(connection, account_id, asker, now)
-    if left:
-        raise _too_early(
-            RefusalType.TOO_MANY_CHALLENGES,
-            "codes have been sent that nobody used; one of them may still be good",
-            account_id,
-            left,
-        )
-
-
-def _too_early(type: RefusalType, why: str, account_id: str, left: timedelta) -> Refused:
-    seconds = ceil(left.total_seconds())
-    return Refused(
-        type,
-        f"{why}; try again in {seconds} seconds",
-        facts={"account_id": account_id, "retry_after": seconds},
-    )

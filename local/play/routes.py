@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import urlencode
@@ -54,12 +55,16 @@ class Stand:
 
 @dataclass(frozen=True)
 class Screen:
-    """All that is shown. `version` changes when anything of it does."""
+    """All that is shown. `version` changes when anything of it does.
+
+    `certificate` is where the last mail of a deleted account leads: the deletion has blanked that mail, too.
+    """
 
     stands: tuple[Stand, ...]
     chosen: Stand
     mails: tuple[SentMessage, ...]
     chances: tuple[Chance, ...]
+    certificate: str | None
     version: str
 
 
@@ -179,7 +184,13 @@ async def _screen(world: World, service: WebService, account_id: str | None) -> 
         chosen.account.model_dump_json(),
     ]
     version = hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
-    return Screen(stands, chosen, mails, chances(chosen.account), version)
+    return Screen(stands, chosen, mails, chances(chosen.account), _certificate(service, chosen), version)
+
+
+def _certificate(service: WebService, stand: Stand) -> str | None:
+    if not stand.is_gone or stand.status is None or stand.status.certificate_id is None:
+        return None
+    return service.certificate_links.link(stand.status.closure_id, datetime.now(UTC)).path
 
 
 def _facts(status: StatusDocument | None) -> str:

@@ -1,5 +1,7 @@
 """The staff pages in Chromium: each with axe, by phone and desktop, light and dark, with the keyboard."""
 
+from typing import Final
+
 import pytest
 from playwright.async_api import Locator, Page, expect
 
@@ -87,6 +89,52 @@ async def test_every_page_is_for_everybody(
             await looked_at(page, f"staff-{name}-{look_of}")
         await page.goto(f"{site.url}/staff/closures/{failed}?language=zh")
         await looked_at(page, f"staff-closure-zh-{look_of}")
+
+
+LONG: Final = "0123456789-abcdefghij" * 9
+"""Nearly the 200 characters that an id may have; browsers break it by themselves at its dashes alone."""
+_NARROWEST: Final = """() => Math.min(
+  ...[...document.querySelectorAll("td:not(:empty)")].map((each) => each.getBoundingClientRect().width))"""
+_BREAKS_OUT: Final = """() => [...document.querySelectorAll("main *, header *")].flatMap((each) => {
+  const frame = each.parentElement.closest("td, th, dd, dt, li, .card, .notice, main, .top > div");
+  if (!frame || each.closest(".visually-hidden, [hidden]")) return [];
+  if (innerWidth < 700 && each.closest("thead")) return [];
+  const room = frame.getBoundingClientRect(), shape = each.getBoundingClientRect();
+  const sticks = shape.width && shape.right > room.right + 1;
+  const spills = each.clientWidth && each.scrollWidth > each.clientWidth + 1;
+  return sticks || spills ? [`${each.tagName} ${each.className}: ${each.textContent.slice(0, 60)}`] : [];
+})"""
+
+
+@pytest.mark.parametrize("device", Device, ids=lambda each: each.name.lower())
+async def test_long_ids_stay_in_their_columns(site: Site, opened: Opener, device: Device) -> None:
+    account = f"{device.name}-{LONG}"
+    long = {
+        "bills": [{"id": f"bill{LONG}", "amount": "1234567.20", "status": "unpaid"}],
+        "resources": [{"id": f"i{LONG}".replace("-", "_"), "product": "ecs", "renounceable": True}],
+        "domains": [{"id": "x".join(["domain"] * 28)}],
+        "data": [{"id": f"oss{LONG}", "store": "object-storage", "objects": 1_200_000}],
+    }
+    closing = await site.installation.account(**BLOCKED | long, id=account)
+    await closing.close()
+    brake = BrakeTarget.of_closure(closing.closure_id)
+    await Brakes(site.installation.record, {"alibaba-cloud"}).put_on(brake, f"see {LONG}")
+    async with opened(device=device) as page:
+        await enter(page, site)
+        for name, path in (
+            ("all", "/staff"),
+            ("brakes", "/staff?tab=brakes"),
+            ("closure", f"/staff/closures/{closing.closure_id}"),
+            ("brake-on", f"/staff/brake/on?scope=closure&id={closing.closure_id}"),
+            ("recheck", f"/staff/closures/{closing.closure_id}/recheck"),
+        ):
+            await page.goto(f"{site.url}{path}")
+            await looked_at(page, f"staff-long-ids-{name}-{device.name}")
+            assert await page.evaluate(_BREAKS_OUT) == [], name
+            assert await page.evaluate(_NARROWEST) > 140, f"{name}: a column is crushed"
+    await site.installation.record.write(
+        lambda each: lift(each, BrakeScope.CLOSURE, closing.closure_id, "over")
+    )
 
 
 async def test_support_signs_in_finds_and_acts_with_the_keyboard_alone(site: Site, opened: Opener) -> None:

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import update
 
-from closure.lifecycle import Stage
+from closure.lifecycle import Outcome, Stage
 from connectors.embedded import tables
 from local.play.routes import play_router
 from local.play.samples import SAMPLES
@@ -19,6 +19,7 @@ from local.play.world import World
 from tests.harness.account_driver import AccountDriver
 from tests.harness.fixtures import installation, installations, policies, server_databases, template_database
 from tests.harness.installation import TestInstallation
+from tests.harness.waiting import BEYOND
 from tests.web.api_driver import ORIGIN, opened_api
 from web.application import web_application
 
@@ -155,6 +156,28 @@ async def test_an_open_page_hears_of_changes(player: Player) -> None:
     assert (await player.http.get("/play/changes?account=ali-demo-1&seen=%C3%A9")).status_code == 200
     await player.press("/play/happen", deed="pay", thing="b-2026-10")
     assert (await player.http.get(asks)).headers["hx-refresh"] == "true"
+
+
+async def test_a_deleted_accounts_blanked_mails_are_explained_and_its_certificate_is_there(
+    player: Player,
+) -> None:
+    assert "has blanked every mail" not in await player.page("ali-late-1")
+    closing = AccountDriver(player.installation, "ali-late-1", "alibaba-cloud")
+    await closing.close("ming")
+    if (await closing.status()).stage is Stage.BLOCKED:
+        await closing.renounce(all=True, actor="ming")
+    await closing.confirm(actor="ming")
+    await closing.fast_forward(closing.policy.entering_duration + BEYOND)
+    await closing.end_of_silence()
+    deleted = await closing.outcome()
+    assert deleted.outcome is Outcome.DELETED
+    shown = await player.page("ali-late-1")
+    assert "has blanked every mail" in shown
+    found = re.search(r'<a href="(/certificate/[^"]+)"', shown)
+    assert found is not None
+    certificate = await player.http.get(found[1])
+    assert certificate.status_code == 200
+    assert str(deleted.certificate_id) in certificate.text
 
 
 async def test_a_mail_is_shown_apart_from_our_pages(player: Player) -> None:

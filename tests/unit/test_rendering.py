@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from closure.lifecycle import Stage
+from closure.lifecycle import UNCONFIRMED, Stage
 from closure.messages import ItemCategory, StatusDocument
 from commandline.following import ShortView
 from commandline.layout import money_text
@@ -64,6 +64,22 @@ def test_a15_the_checklist_comes_in_categories_with_instructions() -> None:
     assert "Discard it." in text
     assert unknown < text.index("Given up (1)") < text.index("promo")
     assert "2 times: 4 items, 3 blocking" in text
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_nobody_is_told_how_to_handle_what_the_closure_looks_at_no_more(stage: Stage) -> None:
+    checklist = [
+        item("unpaid-bills/b-1", title="A bill", how_to="Pay it."),
+        item("balance", ItemCategory.RENOUNCEABLE, title="A balance", how_to="Select it here."),
+        item("resources/i-1", ItemCategory.RENOUNCEABLE, title="An instance", renounced=True),
+    ]
+    text = shown(status(stage=stage, survey_number=1, item_count=3, checklist=checklist))
+    is_asked = stage in UNCONFIRMED
+    for instruction in ("Pay it.", "Select it here.", "Must be handled", "Can be given up"):
+        assert (instruction in text) is is_asked, instruction
+    assert all(each in text for each in ("A bill", "A balance", "An instance")) is (
+        stage is not Stage.DELETED
+    )
 
 
 def test_a5_advice_is_shown_before_confirm_and_not_after() -> None:

@@ -111,7 +111,7 @@ def test_a17_a_reason_of_1_to_200_characters_is_taken(reason: str) -> None:
     assert check_reason(alibaba_cloud(), reason) == reason.strip()
 
 
-@pytest.mark.parametrize("reason", ["", " ", "\n", "\t \u3000"])
+@pytest.mark.parametrize("reason", ["", " ", "\n", "\t \u3000", "\u200b", "\u2060 \ufeff"])
 def test_a17_an_empty_reason_is_refused(reason: str) -> None:
     with pytest.raises(Refused, match="Give a reason") as caught:
         check_reason(alibaba_cloud(), reason)

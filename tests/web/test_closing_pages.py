@@ -1,12 +1,17 @@
 """From signed in to confirmed without scripts, under both policies and in both languages."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
 
 from closure.events import EventType
 from closure.lifecycle import Stage
+from closure.policy import Policy
 from connectors.embedded import tables
 from tests.harness.account_driver import AccountDriver
-from tests.web.api_driver import PASSWORD, WORDS, ApiDriver
+from tests.harness.installation import InstallationBuilder, with_durations
+from tests.web.api_driver import PASSWORD, WORDS, ApiDriver, opened_api
 from tests.web.customer_driver import visiting
 
 REASON = "I no longer need cloud services"
@@ -91,7 +96,7 @@ async def test_pages_are_chinese_for_who_reads_it(pages: ApiDriver) -> None:
         assert customer.says("验证码有误")
         await customer.send("/closure/identity", send="email_code")
         await customer.send("/closure/identity", code=await customer.code())
-        assert customer.says("我已阅读并同意该协议")
+        assert customer.says("我已知悉并同意该协议")
         await customer.agree()
         assert customer.says("须手动处理", "可在此放弃或释放", "还有 4 项待处理", "去处理", "域名")
         await customer.send("/closure/renounce", all="1")
@@ -181,3 +186,21 @@ async def test_a_form_with_nothing_but_a_button_withdraws(pages: ApiDriver) -> N
         answer = await customer.http.post("/closure/withdraw", data={"form_token": token})
         assert (answer.status_code, answer.headers["location"]) == (303, "/closure")
     assert (await account.status()).stage is Stage.WITHDRAWN
+
+
+@pytest.mark.parametrize("url", [None, "https://provider.example/agreement"])
+async def test_a13_nobody_is_asked_to_have_read_what_is_nowhere_to_be_read(
+    installations: InstallationBuilder, policies: dict[str, Policy], tmp_path: Path, url: str | None
+) -> None:
+    own = policies["alibaba-cloud"]
+    assert own.agreement is not None
+    changed = with_durations(own, agreement=own.agreement.model_copy(update={"url": url}))
+    async with (
+        installations.open(policies={own.name: changed}, with_worker=False) as installation,
+        opened_api(installation, tmp_path / "tokens.json") as api,
+        visiting(api, await installation.account()) as customer,
+    ):
+        await customer.prove_by_code()
+        assert customer.says("Agreement, version 2024-06")
+        assert customer.says("I have read the agreement", f'href="{url}"') is (url is not None)
+        assert customer.says("I know this agreement", "ask support for it") is (url is None)

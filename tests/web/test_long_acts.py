@@ -298,7 +298,14 @@ async def test_a_withdrawal_that_nobody_took_up_stands_and_the_page_says_so(
         assert two.there.page.status_code == 503
         assert two.there.says("Your withdrawal is kept")
         assert not two.there.says("Try again")
+        for _ in range(2):
+            await two.there.open()
+            assert two.there.page.status_code == 200
+            assert two.there.says("Your withdrawal is kept", "you needn&#39;t ask again")
+            assert not two.there.says("/closure/confirm")
         await two.end(act)
+        await two.there.open()
+        assert two.there.says("/closure/confirm"), "this one was answered without ending the closure"
 
 
 @pytest.mark.parametrize("by_another", [True, False], ids=["another process", "the same process"])

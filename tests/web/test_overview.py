@@ -126,7 +126,7 @@ async def test_all_of_it_is_there_in_chinese(still: ApiDriver) -> None:
     for expected in (
         "准备 2 至 5 个工作日",
         "静默期",
-        "7天",
+        "7 天",
         "420.50 USD",
         "保留 7 年",
         "您的其他账号不受影响",

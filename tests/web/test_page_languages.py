@@ -1,12 +1,14 @@
 """Everything that customers read on pages is there in every language that pages have."""
 
 import ast
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from jinja2.ext import babel_extract
 
-from web.browser.languages import LANGUAGES, catalogues
+from web.browser.languages import LANGUAGES, catalogues, reader_of
 from web.browser.refusals import SENTENCES
 from web.browser.rendering import TEMPLATES
 from web.customer.checklist import NAMES_OF_KINDS
@@ -29,6 +31,21 @@ def test_no_sentence_is_left_in_english(language: str) -> None:
     said = {*in_templates(), *in_code(), *TABLES}
     assert len(said) > 100
     assert sorted(said - known) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(40, "40 秒钟"), (300, "5 分钟"), (7_200, "2 小时"), (2_592_000, "30 天")]
+)
+def test_chinese_durations_are_written_like_the_numbers_of_all_chinese_texts(seconds: int, said: str) -> None:
+    assert reader_of("zh").duration(timedelta(seconds=seconds)) == said
+
+
+def test_chinese_texts_have_a_blank_between_words_and_numbers() -> None:
+    texts = [str(message.string) for catalogue in catalogues("zh") for message in catalogue]
+    run_together = re.compile(
+        r"[\u4e00-\u9fff](%\((time|wait|number|days)\)s|\d)|(%\(number\)s|\d)[\u4e00-\u9fff]"
+    )
+    assert [each for each in texts if run_together.search(each)] == []
 
 
 def in_templates() -> Iterator[str]:

@@ -12,7 +12,8 @@ from pypdf import PdfReader
 from sqlalchemy import Connection, text, update
 
 from client.brakes import Brakes, BrakeTarget
-from closure.lifecycle import Outcome
+from closure.lifecycle import Outcome, Stage
+from connectors.embedded import tables
 from connectors.embedded.holds import hold
 from database import DatabaseUnreachable
 from records.record import Record, Result
@@ -22,6 +23,7 @@ from tests.harness.account_driver import AccountDriver
 from tests.harness.fakes.platform import SourceDown, Weather
 from tests.harness.installation import InstallationBuilder, TestInstallation
 from tests.harness.twilio import twilio_account
+from tests.harness.waiting import BEYOND
 from tests.web.api_driver import WORDS, ApiDriver, opened_api
 from tests.web.browser_driver import browser
 from tests.web.staff_driver import SUPPORT, signed_in, text_of
@@ -259,6 +261,38 @@ async def test_many_items_come_in_pages(api: ApiDriver) -> None:
         second = await staff.see(f"{path_of(closing)}?items=2")
         assert "2 / 2" in second
         assert (await staff.get(f"{path_of(closing)}?items=0")).status_code == 400
+
+
+async def test_the_checklist_tells_what_to_do_only_as_long_as_it_can_be_done(api: ApiDriver) -> None:
+    closing = await api.installation.account(
+        balance={"cash": "4.50", "promo": "0"},
+        bills=[{"id": "b-1", "amount": "1.00", "status": "unpaid"}],
+        resources=[{"id": "i-1", "product": "ecs", "renounceable": True}],
+    )
+    await closing.close()
+    given_up, still_open = "select it here to have it released", "Spend it first, or select it here"
+    async with signed_in(api, *SUPPORT) as staff:
+        seen = await staff.see(path_of(closing))
+        assert all(each in seen for each in ("What to do", given_up, still_open, "Open User Center"))
+        await closing.renounce("resources/i-1")
+        seen = await staff.see(path_of(closing))
+        assert still_open in seen
+        assert given_up not in seen
+        await closing.remove(tables.bills, "b-1")
+        await closing.recheck()
+        await closing.renounce(all=True)
+        await closing.confirm()
+        await closing.fast_forward(closing.policy.entering_duration + BEYOND)
+        await closing.until(Stage.SILENT)
+        await closing.bill_late_usage()
+        seen = await staff.see(path_of(closing))
+        assert "What was found" in seen
+        assert not any(each in seen for each in ("What to do", given_up, still_open))
+        await closing.end_of_silence()
+        assert (await closing.outcome()).outcome is Outcome.RESTORED
+        seen = await staff.see(path_of(closing))
+        assert "What was found Amount found" in seen
+        assert not any(each in seen for each in ("What to do", "Open User Center", "to be handled"))
 
 
 async def test_a_step_that_keeps_failing_is_shown_with_its_error_and_attempts(

@@ -5,6 +5,7 @@ Catalogues are read as the translators write them (``*.po``); there is no step t
 
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,8 @@ _UNITS: Final[Mapping[_Unit, timedelta]] = {
     "hour": timedelta(hours=1),
     "minute": timedelta(minutes=1),
 }
+_NUMBER_AND_UNIT: Final = re.compile(r"(\d)([\u4e00-\u9fff])")
+"""Chinese texts here, policies' as ours, have a blank between them; Babel has none."""
 _BABEL: Final = {ENGLISH: "en", "zh": "zh_Hans"}
 
 
@@ -68,7 +71,8 @@ class Reader:
     def duration(self, duration: timedelta) -> str:
         """In days where it is at least one, else hours, minutes, seconds: never 4 weeks for 30 days."""
         unit: _Unit = next((name for name, one in _UNITS.items() if duration >= one), "second")
-        return format_timedelta(duration, granularity=unit, threshold=math.inf, locale=self.locale)
+        said = format_timedelta(duration, granularity=unit, threshold=math.inf, locale=self.locale)
+        return _NUMBER_AND_UNIT.sub(r"\1 \2", said)
 
     def money(self, amount: str, currency: str) -> str:
         """An amount of decimal digits, with its currency's code as everywhere else: 1,234.50 USD."""

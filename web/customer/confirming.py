@@ -14,6 +14,7 @@ from closure.lifecycle import IRREVOCABLE, Stage
 from closure.messages import Action, IdentityMethod, StatusDocument
 from closure.plan import Plan
 from closure.policy import Policy
+from closure.typed_text import as_compared
 from records.web_sessions import limit_sessions_of
 from web.browser.refusals import Refusal, busy, refusal_of
 from web.customer.again import Again
@@ -197,7 +198,7 @@ def _require_reason(form: ConfirmForm, policy: Policy) -> None:
     """One of those that were shown, or what stands where free text is asked for."""
     if form.reason not in ("", OTHER, *policy.reasons):
         raise Refused(RefusalType.INVALID_REASON, "")
-    if (policy.require_reason and not form.said) or len(form.said) > LONGEST_REASON:
+    if (policy.require_reason and not as_compared(form.said)) or len(form.said) > LONGEST_REASON:
         raise Refused(RefusalType.INVALID_REASON, "")
 
 

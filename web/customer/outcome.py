@@ -1,13 +1,13 @@
 """A closure that is confirmed, from the first minute to its outcome: looked at, and nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from fastapi import Request
 from starlette.responses import Response
 
-from closure.lifecycle import Mode, Stage
+from closure.lifecycle import UNCONFIRMED, Mode, Stage
 from closure.messages import Action, StatusDocument
 from closure.visible_text import printable
 from web.browser.languages import Reader
@@ -30,7 +30,7 @@ _WORKING: Final = "customer/working.html"
 
 @dataclass(frozen=True)
 class Progress:
-    """What the page shows; `waiting` is why it takes longer than planned.
+    """What the page shows; `waiting` is why it takes longer than planned, `then` what the countdown leads to.
 
     `is_working`: something goes on now, and nobody waits for a date.
     """
@@ -41,6 +41,7 @@ class Progress:
     lead: str
     is_working: bool
     countdown: Countdown | None
+    then: str
     waiting: str | None
     can_withdraw: bool
     confirmed_at: datetime | None
@@ -59,14 +60,33 @@ async def show_progress(request: Request, session: CustomerSession, status: Stat
     if status.outcome is not None:
         return await show_result(request, session, status)
     reader = reader_for(request, session)
-    title, lead = _headline(status, reader)
-    progress = Progress(
+    progress = _progress(reader, session, status, *_headline(status, reader))
+    template = _TEMPLATES.get(status.stage, _WORKING)
+    return page(request, template, {"progress": progress}, session=session)
+
+
+def show_standing_withdrawal(request: Request, session: CustomerSession, status: StatusDocument) -> Response:
+    """The page of a closure that ends as soon as a withdrawal is carried out: there is nothing to confirm."""
+    reader = reader_for(request, session)
+    lead = reader.text(
+        "It takes longer than usual to carry it out. Nothing that can't be undone "
+        "happens before it, and you needn't ask again."
+    )
+    progress = _progress(reader, session, status, reader.text("Your withdrawal is kept"), lead)
+    return page(request, _WORKING, {"progress": replace(progress, countdown=None)}, session=session)
+
+
+def _progress(
+    reader: Reader, session: CustomerSession, status: StatusDocument, title: str, lead: str
+) -> Progress:
+    return Progress(
         account=printable(status.account_id),
         closure_id=status.closure_id,
         title=title,
         lead=lead,
         is_working=status.stage is not Stage.RETAINED,
         countdown=countdown_of(status),
+        then=reader.text("Expires at") if status.stage in UNCONFIRMED else reader.text("Goes on at"),
         waiting=waiting_sentence(status, reader),
         can_withdraw=Action.WITHDRAW in status.actions and not session.web.is_view_only,
         confirmed_at=status.confirmed_at,
@@ -75,8 +95,6 @@ async def show_progress(request: Request, session: CustomerSession, status: Stat
         owed=tuple(Fact(printable(each.title)) for each in status.owed),
         events_url=events_url(status),
     )
-    template = _TEMPLATES.get(status.stage, _WORKING)
-    return page(request, template, {"progress": progress}, session=session)
 
 
 def _headline(status: StatusDocument, reader: Reader) -> tuple[str, str]:

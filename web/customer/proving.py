@@ -108,12 +108,14 @@ def nothing_typed(reader: Reader, proving: Proving) -> Refusal:
 
 
 async def send_code(visit: Visit, method: IdentityMethod) -> None:
-    """Sends a one-time code; the form is then shown again, and says so.
+    """Sends a one-time code; the form is then shown again, and says so, after a second click, too.
 
     Raises:
         Refused: `IDENTITY_METHOD_REFUSED`, or `TOO_MANY_CHALLENGES` with the seconds to wait.
     """
-    await visit.closures.challenge(visit.account_id, visit.user_id, method, session=visit.session.guesses)
+    await visit.closures.challenge(
+        visit.account_id, visit.user_id, method, session=visit.session.guesses, is_once=True
+    )
 
 
 async def proving_for(visit: Visit, policy: Policy, closure_id: str) -> Proving:

@@ -6,13 +6,14 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from closure.errors import Refused
-from closure.lifecycle import IRREVOCABLE, UNCONFIRMED, Stage
+from closure.lifecycle import IRREVOCABLE, REVOCABLE, UNCONFIRMED, Stage
 from closure.messages import Standing, StatusDocument
+from records.acts import withdrawal_stands
 from web.browser.refusals import refusal_of
 from web.customer import agreement, checking, checklist, confirming, identity, renouncing, withdrawing
 from web.customer.again import Again
 from web.customer.identity import who_may
-from web.customer.outcome import show_progress
+from web.customer.outcome import show_progress, show_standing_withdrawal
 from web.customer.overview import show_overview
 from web.customer.visit import HOME, Detour, PageRoute, Procedure, Visit, Visiting, go_to
 from web.underway import Fault
@@ -44,6 +45,10 @@ async def show_closure(
         return _show_fault(visit, fault)
     if document is None or document.standing is Standing.UNANSWERED:
         return await show_start(visit)
+    if document.stage not in REVOCABLE:
+        return await _progress(visit, document)
+    if await _withdrawal_stands(visit, document):
+        return show_standing_withdrawal(visit.request, visit.session, document)
     if document.stage not in UNCONFIRMED:
         return await _progress(visit, document)
     procedure = await _for_who_may(visit, document)
@@ -95,6 +100,11 @@ async def show_start(visit: Visit) -> Response:
     if not procedure.may_close:
         return who_may(visit, procedure)
     return await show_overview(visit.request, visit.session)
+
+
+async def _withdrawal_stands(visit: Visit, document: StatusDocument) -> bool:
+    """Whether the closure ends at the next look of a worker: until then nobody is asked to go on with it."""
+    return await visit.service.record.read(lambda each: withdrawal_stands(each, document.closure_id))
 
 
 async def _progress(visit: Visit, document: StatusDocument) -> Response:

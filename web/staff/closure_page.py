@@ -1,7 +1,7 @@
 """`/staff/closures/ID`: everything that is known of one closure, kept up to date while the page is open."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -11,8 +11,8 @@ from fastapi import APIRouter, Path, Query, Request
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from closure.lifecycle import Outcome
-from closure.messages import IDENTIFIER, ChecklistItem, ItemCategory
+from closure.lifecycle import UNCONFIRMED, Outcome
+from closure.messages import IDENTIFIER, ItemCategory, StatusDocument
 from closure.visible_text import printable
 from web.api.access import account_of_closure
 from web.browser.languages import Reader
@@ -75,7 +75,7 @@ DONE: Final = {
 
 @dataclass(frozen=True)
 class Item:
-    """One finding of the checklist."""
+    """One finding of the checklist; `how_to` is empty where nothing can be done about it any more."""
 
     item_id: str
     title: str
@@ -98,6 +98,7 @@ class ClosureView:
     related: tuple[Way, ...]
     plan: tuple[PlanPart, ...]
     items: tuple[Item, ...]
+    items_title: str
     item_count: str
     page: int
     pages: int
@@ -186,7 +187,8 @@ async def _view(
         documents=documents_of(reader, document),
         related=related(reader, document, recorded),
         plan=(*parts, *([lost] if lost is not None else ())),
-        items=tuple(_items(reader, document.checklist)) if document.outcome is not Outcome.DELETED else (),
+        items=tuple(_items(reader, document)) if document.outcome is not Outcome.DELETED else (),
+        items_title=_items_title(reader, document),
         item_count=reader.count(document.item_count),
         page=document.page,
         pages=document.pages,
@@ -194,17 +196,24 @@ async def _view(
     )
 
 
-def _items(reader: Reader, checklist: Iterable[ChecklistItem]) -> Iterator[Item]:
+def _items_title(reader: Reader, document: StatusDocument) -> str:
+    return reader.text("What to do") if document.stage in UNCONFIRMED else reader.text("What was found")
+
+
+def _items(reader: Reader, document: StatusDocument) -> Iterator[Item]:
+    """With instructions only for what blocks a closure that isn't confirmed: it looks at nothing again."""
+    is_to_do = document.stage in UNCONFIRMED
     looks = {
         ItemCategory.MANUAL: Badge(reader.text("to be handled"), Tone.WARN),
         ItemCategory.RENOUNCEABLE: Badge(reader.text("can be given up")),
         ItemCategory.UNKNOWN: Badge(reader.text("unknown"), Tone.BAD),
     }
-    for item in checklist:
+    for item in document.checklist:
+        look = looks[item.category] if is_to_do else Badge(reader.text("found"), Tone.WARN)
         yield Item(
             item_id=printable(item.item_id),
             title=printable(item.title),
-            how_to=printable(item.how_to),
+            how_to=printable(item.how_to) if is_to_do and item.blocks else "",
             amount=reader.money(item.amount, item.currency) if item.amount and item.currency else "",
-            category=looks[item.category] if item.blocks else Badge(reader.text("given up"), Tone.GOOD),
+            category=look if item.blocks else Badge(reader.text("given up"), Tone.GOOD),
         )
