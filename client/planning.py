@@ -107,8 +107,11 @@ class Planning:
         policy: str | None = None,
         mode: Mode = Mode.DELETE,
         language: str = ENGLISH,
+        within: timedelta | None = None,
     ) -> DryRun:
         """What a closure would find and do now (A27), in a language as far as the policy has it.
+
+        A source that takes longer than `within`, or else than a system check gives it, is unknown.
 
         Raises:
             Refused: no such account or policy, the account is closed, or its kind or the mode is not offered.
@@ -128,7 +131,7 @@ class Planning:
             self._platform,
             account_id,
             with_payments=chosen.refund is not None,
-            time_limit=self._source_time_limit,
+            time_limit=self._source_time_limit if within is None else within,
         )
         items = evaluate(chosen, facts, datetime.now(UTC), mode)
         return DryRun(

@@ -1,5 +1,6 @@
 """The overview before a closure: dates, losses, what stays, who may close, and the records to take along."""
 
+import asyncio
 import io
 import json
 import re
@@ -9,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from activities.sources import SOURCE_TIME_LIMIT
 from closure.business_days import add_business_days
 from closure.lifecycle import Mode
 from closure.policy import CoolOff, Policy
+from tests.harness.around import Act, Call, around_ports
 from tests.harness.installation import InstallationBuilder, with_durations
 from tests.harness.twilio import twilio_account
 from tests.web.api_driver import ApiDriver, opened_api
@@ -206,3 +209,27 @@ async def test_a_cool_off_has_its_place_among_the_dates(
     assert f"Time to change your mind {days(today, today + timedelta(days=14))}" in text
     stops = today + timedelta(days=14)
     assert f"The account stops {days(stops, stops)}" in text
+
+
+async def test_a_source_that_does_not_answer_holds_no_page_up(
+    installations: InstallationBuilder, tmp_path: Path
+) -> None:
+    """A check gives it a minute; a person who looks does not wait for it."""
+
+    async def never(call: Call, act: Act) -> object:
+        if call.name == "inventory.inventory":
+            await asyncio.Event().wait()
+        return await act()
+
+    async with (
+        installations.open(
+            platforms=lambda platform: around_ports(platform, never), with_worker=False
+        ) as installation,
+        opened_api(installation, tmp_path / "tokens.json") as there,
+        asyncio.timeout(SOURCE_TIME_LIMIT.total_seconds() / 2),
+    ):
+        account = await installation.account(**RICH)
+        async with visiting(there, account) as visited:
+            text = plain(await seen(visited, OVERVIEW))
+    assert "Some of our systems did not answer just now" in text
+    assert "Balance 420.50 USD" in text

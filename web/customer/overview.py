@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fastapi import Request
@@ -25,6 +25,8 @@ from web.customer.losses import left, losses, stays
 from web.customer.timeline import Happening, timeline
 from web.service import WebService, service_of
 
+PATIENCE: Final = timedelta(seconds=3)
+"""How long the page waits for a source; the system check of the closure itself has more."""
 _NOT_HERE: Final = frozenset({RefusalType.ACCOUNT_KIND_REFUSED, RefusalType.ACCOUNT_CLOSED})
 _STARTS_AGAIN: Final = frozenset({Outcome.RESTORED, Outcome.WITHDRAWN, Outcome.EXPIRED, Outcome.DORMANT})
 
@@ -86,7 +88,9 @@ async def show_overview(request: Request, session: CustomerSession) -> Response:
         policy = service.closures.policy_for(profile, None)
         contact = in_language(policy, reader.language).eligibility.refused_kinds.get(profile.kind)
         mode = Mode.DELETE if Mode.DELETE in policy.modes else Mode.KEEP_DATA
-        found = await service.closures.planning.dry_run(account_id, mode=mode, language=reader.language)
+        found = await service.closures.planning.dry_run(
+            account_id, mode=mode, language=reader.language, within=PATIENCE
+        )
     except Refused as refused:
         if refused.type not in _NOT_HERE:
             raise

@@ -86,9 +86,10 @@ class Weather:
             raise self.retained[name]
 
     def over(self, platform: Platform) -> Platform:
-        """The platform in this weather."""
+        """The platform in this weather; nobody reads past it."""
         return replace(
             platform,
+            accounts=None,
             directory=_Directory(platform.directory, self),
             billing=_Billing(platform.billing, self),
             inventory=_Inventory(platform.inventory, self),
