@@ -7,8 +7,9 @@ from activities.erasure import ground_of, retained_stores
 from activities.gone import unless_gone
 from activities.held import HELD_FOR, HeldClosure, MustWait, Writing
 from closure.events import BindingsDeleted
+from closure.findings import Change
 from closure.steps import Step
-from closure.transitions import Change, deleted
+from closure.transitions import deleted
 from closure.waiting import WaitingReason
 from connectors.ports import AccessControl, MustRetain
 from records.steps import OpenedStep, find_step

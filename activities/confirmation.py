@@ -8,10 +8,11 @@ from activities.survey import Surveys, keep_findings, store_findings
 from closure.acts import Act, ConfirmWords
 from closure.checks import check_reason
 from closure.errors import RefusalType, Refused
+from closure.findings import Findings
 from closure.lifecycle import Stage
 from closure.rules import require_approval, require_covered, require_ready
 from closure.state import Approver
-from closure.transitions import Findings, confirmed
+from closure.transitions import confirmed
 from records.acts import finish_act, withdrawal_stands
 from records.claims import claim_accounts
 from records.plans import find_plan, replace_losses

@@ -23,12 +23,13 @@ from activities.reopening import Reopening
 from activities.survey import Surveys, store_findings
 from closure.errors import RefusalType, Refused
 from closure.events import CancelIgnored
+from closure.findings import Change, Findings
 from closure.lifecycle import UNCONFIRMED, Stage
 from closure.model import WireModel
 from closure.policy import MessageTemplate, Policy
 from closure.reasons import why_asked_again
 from closure.state import ClosureView
-from closure.transitions import Change, Findings, cool_off_ended, cool_off_stopped, expired, reminded
+from closure.transitions import cool_off_ended, cool_off_stopped, expired, reminded
 from closure.waiting import WaitingReason
 from records.acts import standing_withdrawals, withdrawal_stands
 from records.lookups import policy_content

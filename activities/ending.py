@@ -23,13 +23,13 @@ from activities.subaccounts import open_subaccounts
 from activities.survey import NotReadable, Surveys, store_items
 from closure.certificate import CERTIFIED
 from closure.checks import is_billing_final, newly_owed, of_subaccount
+from closure.findings import Findings
 from closure.lifecycle import Stage
 from closure.messages import CHECKLIST, ChecklistItem
 from closure.policy import MessageTemplate
 from closure.state import ClosureView
 from closure.steps import Step
 from closure.transitions import (
-    Findings,
     deletion_began,
     final_check_began,
     final_check_failed,

@@ -13,13 +13,13 @@ from activities.messages import CustomerMessages
 from activities.releases import Releases
 from activities.survey import Surveys, store_items
 from activities.write_offs import WriteOffs
+from closure.findings import Findings
 from closure.lifecycle import Mode, Stage
 from closure.plan_difference import difference
 from closure.policy import AppearsLater, MessageTemplate
 from closure.state import ClosureView
 from closure.steps import Step
 from closure.transitions import (
-    Findings,
     access_stopped,
     appeared_later,
     ends_without_silence,

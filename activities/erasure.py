@@ -19,12 +19,12 @@ from closure.accounts import DataStore
 from closure.certificate import store_reference
 from closure.errors import Refused
 from closure.events import NamedStore, StoreEvidence
+from closure.findings import Change
 from closure.identifiers import effect_key
 from closure.long_lists import in_order
 from closure.plan import PlannedErasure
 from closure.policy import Policy
 from closure.steps import Step
-from closure.transitions import Change
 from closure.visible_text import printable
 from connectors.faults import StillAtWork, Unavailable
 from connectors.ports import DataStores, MustRetain

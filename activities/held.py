@@ -14,12 +14,13 @@ from activities.gone import is_gone
 from activities.holds import refuse_held
 from activities.log_context import log_stage
 from closure.errors import RefusalType, Refused
+from closure.findings import Change
 from closure.lifecycle import Stage
 from closure.plan import Plan
 from closure.policy import Policy
 from closure.state import ClosureState, ClosureView, view_of
 from closure.steps import DESTROYING, Step
-from closure.transitions import Change, goes_on, waits
+from closure.transitions import goes_on, waits
 from closure.waiting import WaitingReason
 from connectors.ports import LegalHolds
 from records.anchors import ChainHead

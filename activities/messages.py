@@ -12,13 +12,13 @@ from activities.log_context import log_error
 from closure.accounts import Channel
 from closure.certificate import STORES_LISTED
 from closure.events import MessageUndeliverable
+from closure.findings import Change
 from closure.lifecycle import Mode, Stage
 from closure.losses import kept_in_words, losses_in_words
 from closure.notices import Value, followed_by, render
 from closure.policy import MessageTemplate, Policy
 from closure.reasons import why_restored
 from closure.templates import fill
-from closure.transitions import Change
 from closure.wording import Words
 from connectors.ports import Messages, OutgoingMessage, Undeliverable
 from records.erasures import answered_retained

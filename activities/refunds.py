@@ -19,6 +19,7 @@ from closure import events
 from closure.business_days import add_business_days
 from closure.checks import is_billing_final
 from closure.dues import cash_to_refund
+from closure.findings import Change
 from closure.identifiers import effect_key
 from closure.lifecycle import Stage
 from closure.messages import RefundState, RefundStatus
@@ -29,7 +30,7 @@ from closure.refunds import AccountRefund, AttemptState, RefundAttempt, next_att
 from closure.settling import refund_looked_at, refund_turned, refund_turns
 from closure.state import ClosureView
 from closure.steps import Step
-from closure.transitions import LATE_MONEY_INTERVAL, Change
+from closure.transitions import LATE_MONEY_INTERVAL
 from closure.waiting import WaitingReason
 from closure.wording import iso_moment
 from connectors.ports import Platform

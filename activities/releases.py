@@ -7,10 +7,10 @@ from typing import Final
 from activities.heartbeats import heartbeat
 from activities.held import HeldClosure, Writing
 from closure.events import ResourcesReleased
+from closure.findings import Change
 from closure.identifiers import effect_key
 from closure.plan import AccountPlan
 from closure.steps import Step
-from closure.transitions import Change
 from connectors.ports import InventorySource
 
 PAGE: Final = 50

@@ -22,7 +22,8 @@ from closure.checks import is_billing_final
 from closure.errors import RefusalType, Refused
 from closure.identifiers import effect_key, subaccount_closure_id, workflow_id_of
 from closure.lifecycle import Stage
-from closure.plan import AccountPlan, Plan, joined_plan
+from closure.plan import AccountPlan, Plan
+from closure.planning import joined_plan
 from closure.state import ClosureState
 from closure.transitions import (
     deletion_began,

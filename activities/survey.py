@@ -15,15 +15,16 @@ from activities.sources import SOURCE_TIME_LIMIT, SurveyProgress, read_accounts,
 from closure.accounts import Access
 from closure.checks import evaluate
 from closure.consent import uncovered
+from closure.findings import Findings
 from closure.lifecycle import UNCONFIRMED, Stage
 from closure.messages import ChecklistItem
-from closure.plan import make_plan
 from closure.plan_difference import difference
+from closure.planning import make_plan
 from closure.policy import Policy
 from closure.renouncing import carry_renounced
 from closure.state import ClosureView
 from closure.survey import AccountFacts, SurveyFacts
-from closure.transitions import Findings, check_started, found_stopped, surveyed
+from closure.transitions import check_started, found_stopped, surveyed
 from connectors.ports import Platform
 from records.claims import claim_of
 from records.plans import find_plan, read_items, replace_items, save_plan

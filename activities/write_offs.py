@@ -6,12 +6,12 @@ from typing import Final, Self
 from activities.heartbeats import heartbeat
 from activities.held import HeldClosure, Writing
 from closure.events import BalanceForfeited
+from closure.findings import Change
 from closure.identifiers import effect_key
 from closure.model import WireModel
 from closure.money import Money
 from closure.plan import AccountPlan
 from closure.steps import Step
-from closure.transitions import Change
 from connectors.ports import Billing
 from records.steps import OpenedStep, note_step
 

@@ -12,12 +12,13 @@ from closure.accounts import Access, AccountProfile
 from closure.certificate import STORES_LISTED, store_reference
 from closure.errors import RefusalType, Refused
 from closure.events import BindingsDeleted, DataErased, StoreEvidence
+from closure.findings import Change
 from closure.identifiers import effect_key, subaccount_closure_id, workflow_id_of
 from closure.lifecycle import Mode, Stage
 from closure.model import WireModel
 from closure.policy import Policy
 from closure.state import ClosureState
-from closure.transitions import Change, erased_again
+from closure.transitions import erased_again
 from connectors.ports import MustRetain, Platform
 from keys.signing import Signer
 from records.anchors import AnchorLine

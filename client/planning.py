@@ -15,7 +15,8 @@ from closure.item_texts import worded
 from closure.languages import ENGLISH
 from closure.lifecycle import Mode
 from closure.messages import CHECKLIST, ChecklistItem
-from closure.plan import ITEMS, PRODUCTS, Plan, PlanItem, make_plan, unrecoverable_ids
+from closure.plan import ITEMS, PRODUCTS, Plan, PlanItem, unrecoverable_ids
+from closure.planning import make_plan
 from closure.policy import Policy
 from closure.translations import in_language
 from connectors.ports import Platform

@@ -18,7 +18,8 @@ from closure.installation import InstallationKind
 from closure.lifecycle import Mode, Outcome
 from closure.messages import Becomes
 from closure.model import Instant, Model
-from closure.policy import Inspects, Policy
+from closure.policy import Policy
+from closure.policy_checks import Inspects
 
 CERTIFIED: Final = frozenset({Outcome.DELETED, Outcome.RESTORED, Outcome.DORMANT})
 """Outcomes of a closure that has changed something."""

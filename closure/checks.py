@@ -23,7 +23,8 @@ from closure.lifecycle import Mode
 from closure.long_lists import in_order
 from closure.messages import ChecklistItem, ItemCategory, ItemText, ItemWording
 from closure.money import Money
-from closure.policy import Check, Disposition, Inspects, Policy
+from closure.policy import Policy
+from closure.policy_checks import Check, Disposition, Inspects
 from closure.release_order import caught_in_cycles
 from closure.survey import AccountFacts, Source, SurveyFacts
 from closure.typed_text import as_compared

@@ -9,7 +9,8 @@ from closure.languages import ENGLISH
 from closure.messages import Becomes, OwedItem
 from closure.model import WireModel
 from closure.money import Money
-from closure.policy import Inspects, Policy
+from closure.policy import Policy
+from closure.policy_checks import Inspects
 from closure.survey import AccountFacts
 from closure.templates import fill
 from closure.wording import words_of

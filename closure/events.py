@@ -16,7 +16,7 @@ from closure.certificate import StoresSum
 from closure.lifecycle import Mode
 from closure.messages import Becomes
 from closure.model import Instant, WireModel
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from closure.waiting import WaitingReason
 
 

@@ -5,7 +5,8 @@ from typing import Final
 from urllib.parse import quote
 
 from closure.messages import CHECKLIST, ChecklistItem, ItemCategory, ItemText, ItemWording
-from closure.policy import Check, Disposition, Inspects, Policy
+from closure.policy import Policy
+from closure.policy_checks import Check, Disposition, Inspects
 from closure.survey import Source
 from closure.templates import fill
 from closure.wording import ItemTexts, Words, words_of

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from closure.long_lists import differing
 from closure.messages import ItemCategory
 from closure.plan import AccountPlan, ItemsByAccount, Plan, PlanItem
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 
 Naming: TypeAlias = Callable[[Set[str]], dict[str, str]]
 """How people call things, by id: asked only for those that are to be named."""

@@ -11,7 +11,8 @@ from closure.errors import Refused
 from closure.lifecycle import Mode
 from closure.messages import Becomes, IdentityMethod
 from closure.money import Money, is_currency
-from closure.policy import AppearsLater, Check, Disposition, Inspects, MessageTemplate, Policy
+from closure.policy import AppearsLater, MessageTemplate, Policy
+from closure.policy_checks import Check, Disposition, Inspects
 from closure.templates import fault_in, placeholders
 
 Fault = tuple[str, str]

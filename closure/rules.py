@@ -5,11 +5,12 @@ from datetime import datetime
 
 from closure.consent import covers
 from closure.errors import RefusalType, Refused
+from closure.findings import Findings
 from closure.lifecycle import IRREVOCABLE, Stage
 from closure.plan import Plan
 from closure.policy import Approval, Policy
 from closure.state import Approver, ClosureState
-from closure.transitions import CHANGES_NAMED, Findings
+from closure.transitions import CHANGES_NAMED
 
 
 def require_revocable(state: ClosureState, now: datetime) -> None:

@@ -7,11 +7,12 @@ from datetime import datetime
 
 from closure import events
 from closure.dues import Due
+from closure.findings import Change
 from closure.lifecycle import Stage
 from closure.messages import Becomes, RefundState, RefundStatus
 from closure.money import Money
 from closure.state import ClosureState
-from closure.transitions import Change, require_stage
+from closure.transitions import require_stage
 
 
 def refund_turned(

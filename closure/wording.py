@@ -9,7 +9,7 @@ from typing import Final
 from closure.accounts import BillStatus
 from closure.languages import spoken_language
 from closure.messages import ItemText
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from closure.survey import Source
 
 

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from closure.errors import RefusalType, Refused
 from closure.events import Event, Opened
+from closure.findings import Change
 from closure.lifecycle import Stage
 from closure.state import ClosureState
-from closure.transitions import Change
 from database.parts import in_parts
 from records.anchors import ANCHORED
 from records.chain import GENESIS_HASH, seal

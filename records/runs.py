@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from closure.errors import RefusalType, Refused
 from closure.events import Resumed
-from closure.transitions import Change
+from closure.findings import Change
 from records.acts import lapse_taken
 from records.closures import LockedClosure, closure_not_found, lock_closure
 from records.lookups import closure_row

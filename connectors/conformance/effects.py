@@ -11,7 +11,7 @@ from closure.accounts import Access, Channel, Resource
 from closure.dues import Due
 from closure.errors import RefusalType, Refused
 from closure.messages import Becomes
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from connectors.conformance.rule import Rule, Trial, require, require_refusal
 from connectors.conformance.subject import AccountWanted, NotOffered
 from connectors.ports import OutgoingMessage

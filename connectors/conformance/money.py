@@ -7,7 +7,7 @@ from closure.dues import Due
 from closure.errors import RefusalType
 from closure.messages import Becomes
 from closure.money import Money
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from closure.refunds import AttemptState, RefundAttempt
 from connectors.conformance.effects import ENOUGH, SOME
 from connectors.conformance.rule import Trial, require, require_refusal, rule

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, Table, select
 from closure.accounts import Access, Channel
 from closure.model import Instant, Model
 from closure.money import format_minor
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from connectors.embedded import tables
 from connectors.embedded.account_file import (
     AccountDescription,

@@ -10,7 +10,7 @@ from closure.accounts import Access, Channel, SourceAmount, SourceId
 from closure.messages import Becomes
 from closure.model import Instant, Model
 from closure.money import Currency, Money
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from connectors.account_reader import READ_TOGETHER
 
 LARGEST_PAGE: Final = 1_000

@@ -7,7 +7,7 @@ from closure.dues import Due
 from closure.errors import RefusalType, Refused
 from closure.messages import Becomes
 from closure.money import Money
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from connectors.ports import Platform
 from database import Database
 from tests.connectors.samples import NOON, account, bring_to, ledger_sum, load, show

@@ -11,7 +11,7 @@ from closure.dues import Due
 from closure.errors import RefusalType, Refused
 from closure.messages import Becomes
 from closure.money import Money
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from connectors.embedded import tables
 from connectors.embedded.effects import KeyReused
 from connectors.embedded.exhibit import read_outbox

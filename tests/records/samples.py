@@ -8,15 +8,15 @@ from typing import TypeVar
 from sqlalchemy import Connection, Executable, Table, select
 
 from closure.acts import ActKind, ConfirmWords, NewAct, Words
+from closure.findings import Change, Findings
 from closure.identifiers import workflow_id_of
 from closure.lifecycle import Mode, Stage
-from closure.plan import Plan, make_plan
+from closure.plan import Plan
+from closure.planning import make_plan
 from closure.policy import Policy
 from closure.state import ClosureState
 from closure.survey import SurveyFacts
 from closure.transitions import (
-    Change,
-    Findings,
     check_started,
     confirmed,
     deleted,

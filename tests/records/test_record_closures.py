@@ -10,10 +10,11 @@ from sqlalchemy.exc import IntegrityError
 
 from closure.errors import RefusalType, Refused
 from closure.events import CancelIgnored, EventType
+from closure.findings import Change
 from closure.lifecycle import STEPS, Outcome, Stage, may_step
 from closure.plan import PlannedErasure
 from closure.state import ClosureState
-from closure.transitions import Change, at_stage, check_started, withdrawn
+from closure.transitions import at_stage, check_started, withdrawn
 from database import Database
 from records.closures import LockedClosure, lock_closure
 from records.listing import ClosureLists

@@ -10,10 +10,11 @@ from sqlalchemy.exc import IntegrityError
 from closure.acts import ActKind, ConfirmWords, NewAct
 from closure.errors import RefusalType, Refused
 from closure.events import Confirmed, Event, EventType
+from closure.findings import Change
 from closure.lifecycle import Stage
 from closure.messages import ItemCategory
 from closure.state import ClosureState
-from closure.transitions import Change, final_check_failed
+from closure.transitions import final_check_failed
 from database import Database
 from records.listing import ClosureLists
 from records.reading import ClosureRecords

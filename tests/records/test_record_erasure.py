@@ -11,19 +11,12 @@ from closure.accounts import DataStore, Resource
 from closure.acts import ActKind, CloseWords, ConfirmWords
 from closure.errors import RefusalType, Refused
 from closure.events import Confirmed, EventType
+from closure.findings import Change
 from closure.lifecycle import Outcome, Stage
 from closure.messages import ChecklistItem, IdentityMethod, ItemCategory
 from closure.state import STATE, Approver, ClosureState
 from closure.steps import Step
-from closure.transitions import (
-    Change,
-    confirmed,
-    renounced,
-    surveyed,
-    waits,
-    withdrawn,
-    without_personal_data,
-)
+from closure.transitions import confirmed, renounced, surveyed, waits, withdrawn, without_personal_data
 from closure.waiting import WaitingReason
 from database import Database
 from records.acts import ERASED_USER, refuse_act, take_act

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Connection, event, update
 
 from closure.events import CancelIgnored
+from closure.findings import Change
 from closure.lifecycle import Outcome, Stage
 from closure.messages import ChecklistItem, ItemCategory, RefundState, RefundStatus
 from closure.state import ClosureState
-from closure.transitions import Change
 from closure.waiting import Waiting, WaitingReason
 from database import Database
 from records.closures import lock_closure

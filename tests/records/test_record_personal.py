@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from closure.events import EVENTS, Event, EventType, Opened
+from closure.findings import Change
 from closure.lifecycle import Stage
-from closure.transitions import Change
 from records.chain import GENESIS_HASH
 from records.entries import AuditEvent
 from records.personal import ERASED, OPENED_BY, SEALED, AccountKey, open_personal, seal_personal

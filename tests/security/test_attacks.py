@@ -85,10 +85,11 @@ from client import ProofOfIdentity
 from closure.acts import ActKind, ConfirmWords
 from closure.errors import RefusalType, Refused
 from closure.events import EventType
+from closure.findings import Change
 from closure.lifecycle import Stage
 from closure.messages import StatusDocument
 from closure.steps import STAGE_OF, Step
-from closure.transitions import Change, deleted, deletion_began, fell_asleep, silence_began
+from closure.transitions import deleted, deletion_began, fell_asleep, silence_began
 from connectors.embedded import tables
 from records.closures import lock_closure
 from records.steps import open_step

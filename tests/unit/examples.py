@@ -22,7 +22,8 @@ from closure.checks import evaluate
 from closure.lifecycle import Mode
 from closure.messages import ChecklistItem, ItemCategory, StatusDocument
 from closure.money import Money
-from closure.policy import Inspects, Policy
+from closure.policy import Policy
+from closure.policy_checks import Inspects
 from closure.policy_text import parse_policy
 from closure.survey import SurveyFacts
 from connectors.policy_files import load_policies

@@ -7,7 +7,8 @@ import pytest
 from closure.accounts import Channel
 from closure.lifecycle import Mode
 from closure.messages import IdentityMethod
-from closure.policy import Check, Disposition, Inspects, MessageTemplate, Policy
+from closure.policy import MessageTemplate, Policy
+from closure.policy_checks import Check, Disposition, Inspects
 from closure.templates import placeholders
 from connectors.policy_files import PolicyFault, load_policies
 from tests.unit.examples import POLICY_FOLDER, alibaba_cloud

@@ -17,8 +17,9 @@ from closure.accounts import (
 from closure.dues import Due, cash_to_refund, money_due, owed_item, things_left
 from closure.lifecycle import Mode
 from closure.messages import Becomes
-from closure.plan import make_plan
-from closure.policy import Inspects, Policy
+from closure.planning import make_plan
+from closure.policy import Policy
+from closure.policy_checks import Inspects
 from closure.policy_text import PolicyFault, parse_policy
 from tests.harness.strategies import NOW
 from tests.unit.examples import (

@@ -11,9 +11,11 @@ from closure.checks import evaluate
 from closure.consent import uncovered
 from closure.lifecycle import Mode
 from closure.long_lists import PACKED
-from closure.plan import Plan, joined_plan, make_plan, unrecoverable_ids
+from closure.plan import Plan, unrecoverable_ids
 from closure.plan_difference import difference
-from closure.policy import Inspects, Policy
+from closure.planning import joined_plan, make_plan
+from closure.policy import Policy
+from closure.policy_checks import Inspects
 from closure.renouncing import renounce
 from closure.survey import SurveyFacts
 from tests.harness.strategies import NOW

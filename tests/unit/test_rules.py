@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closure.errors import RefusalType, Refused
+from closure.findings import Findings
 from closure.lifecycle import ENDED, IRREVOCABLE, UNCONFIRMED, Mode, Stage
 from closure.messages import ChecklistItem, ItemCategory
-from closure.plan import Plan, make_plan
+from closure.plan import Plan
+from closure.planning import make_plan
 from closure.policy import Approval
 from closure.rules import (
     require_approval,
@@ -22,7 +24,7 @@ from closure.rules import (
     require_unconfirmed,
 )
 from closure.state import Approver, ClosureState, PlanSummary
-from closure.transitions import CHANGES_NAMED, Findings
+from closure.transitions import CHANGES_NAMED
 from tests.harness.instances import instances
 from tests.harness.strategies import NOW, moments
 from tests.unit.examples import account, alibaba_cloud, item, statement

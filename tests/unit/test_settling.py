@@ -11,7 +11,7 @@ from closure.errors import RefusalType, Refused
 from closure.lifecycle import Mode, Stage
 from closure.messages import Becomes, RefundState, RefundStatus
 from closure.money import Money
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from closure.settling import dues_handed_over, handed_over, refund_paid_otherwise, refund_turned, refund_turns
 from closure.state import ClosureState
 from tests.harness.strategies import NOW

@@ -7,8 +7,9 @@ from closure.accounts import Access, BillStatus, DataStore, Relationship, Relati
 from closure.checks import evaluate, subaccount_prefix
 from closure.lifecycle import Mode
 from closure.messages import ItemCategory
-from closure.plan import Plan, make_plan, unrecoverable_ids
+from closure.plan import Plan, unrecoverable_ids
 from closure.plan_difference import difference
+from closure.planning import make_plan
 from closure.policy import Policy
 from closure.survey import AccountFacts, SurveyFacts
 from tests.harness.strategies import NOW, facts

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from closure import settling, transitions
 from closure.errors import RefusalType, Refused
 from closure.events import EVENTS
+from closure.findings import Change, Findings
 from closure.identifiers import workflow_id_of
 from closure.lifecycle import ENDED, IRREVOCABLE, REVOCABLE, UNCONFIRMED, Mode, Stage, may_step
 from closure.messages import ChecklistItem, ItemCategory, RefundState, RefundStatus
 from closure.money import Money
-from closure.plan import make_plan
+from closure.planning import make_plan
 from closure.policy import CoolOff, Policy
 from closure.state import STATE, Approver, ClosureState, ClosureView, view_of
-from closure.transitions import Change, Findings
 from closure.waiting import WaitingReason
 from tests.harness.instances import instances
 from tests.harness.strategies import NOW

@@ -12,8 +12,10 @@ from closure.item_texts import worded
 from closure.lifecycle import Mode
 from closure.losses import losses_in_words
 from closure.messages import ItemText
-from closure.plan import make_plan, unrecoverable_ids
-from closure.policy import Inspects, MessageTemplate, Policy
+from closure.plan import unrecoverable_ids
+from closure.planning import make_plan
+from closure.policy import MessageTemplate, Policy
+from closure.policy_checks import Inspects
 from closure.policy_text import PolicyFault, parse_policy
 from closure.reasons import why_restored
 from closure.survey import Source, SurveyFacts

@@ -12,7 +12,8 @@ import pytest
 from closure.brand import Brand
 from closure.lifecycle import Mode, Outcome, Stage
 from closure.messages import RefundState
-from closure.policy import Check, CoolOff, Policy
+from closure.policy import CoolOff, Policy
+from closure.policy_checks import Check
 from connectors.embedded.tables import RefundAnswer
 from records.web_sessions import Audience, Visitor, begin_session, bind_session, session_of
 from tests.harness.account_driver import AccountDriver, refusal

@@ -9,7 +9,8 @@ from closure.certificate import LeftBehind, OwedAmount
 from closure.events import DuesHandedOver, EventType
 from closure.lifecycle import Outcome, Stage
 from closure.messages import Becomes
-from closure.policy import Inspects, Policy
+from closure.policy import Policy
+from closure.policy_checks import Inspects
 from closure.waiting import WaitingReason
 from connectors.embedded import elsewhere, tables
 from connectors.embedded.exhibit import show_account

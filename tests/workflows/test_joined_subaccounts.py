@@ -8,7 +8,7 @@ from closure.certificate import SignedCertificate
 from closure.events import EventType, RefundChanged
 from closure.lifecycle import Outcome, Stage
 from closure.messages import Becomes, RefundState
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from closure.waiting import WaitingReason
 from connectors.embedded import elsewhere, tables
 from connectors.ports import Platform

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from closure.business_days import add_business_days
 from closure.plan import Plan
-from closure.policy import BusinessDays, Inspects, Policy
+from closure.policy import BusinessDays, Policy
+from closure.policy_checks import Inspects
 from web.browser.languages import Reader
 from web.customer.facts import NOTHING, business_days
 

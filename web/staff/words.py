@@ -11,7 +11,7 @@ from closure.accounts import Channel
 from closure.deadlines import DeadlineKind
 from closure.lifecycle import Mode, Stage
 from closure.messages import Becomes, RefundState, RefundStatus, WaitingFor
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from closure.stage_texts import DEADLINES
 from closure.visible_text import printable
 from closure.waiting import WAITING_TEXTS, WaitingReason

@@ -5,7 +5,7 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, String, Table
 
 from closure.accounts import BillStatus, CreditNoteStatus
-from closure.policy import Inspects
+from closure.policy_checks import Inspects
 from closure.refunds import AttemptState
 from connectors.embedded.tables.base import (
     ID_LENGTH,
