@@ -31,6 +31,7 @@ def test_the_first_closure_by_hand_works_as_it_stands(installed_program: Install
     there = installed_program.folder
     for name in ("starter.py", "local", "keys"):
         (there / name).symlink_to(PROJECT / name)
+    (there / ".venv").symlink_to(sys.prefix)
     to_run = [(command, shown) for command, shown in commands() if command != "make up"]
     script = "\n".join(f"{command}\necho {MARK}" for command, _ in to_run)
     finished = subprocess.run(
