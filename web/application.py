@@ -1,6 +1,7 @@
 """The application: its rooms, and what surrounds every request. Pages have their place beside `web.api`."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -95,7 +96,8 @@ def web_application(
         application.include_router(outside.router)
     for each in more_rooms:
         application.include_router(each)
-    _add_problem_schema(application)
+    # FastAPI's way to add to the description; made when it is first asked for, since it takes a second.
+    application.openapi = partial(_description, application)  # type: ignore[method-assign]
     return application
 
 
@@ -124,10 +126,13 @@ def _is_for_programs(request: Request) -> bool:
     return request.url.path.startswith(_FOR_PROGRAMS)
 
 
-def _add_problem_schema(application: FastAPI) -> None:
-    """The calls refer to it by name: FastAPI would describe it as plain JSON."""
-    document = application.openapi()
-    schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas: dict[str, JsonValue] = document["components"]["schemas"]
-    schemas.update(schema.pop("$defs", {}))
-    schemas[PROBLEM_SCHEMA] = schema
+def _description(application: FastAPI) -> dict[str, JsonValue]:
+    """The calls refer to problems by name: FastAPI would describe them as plain JSON."""
+    is_new = application.openapi_schema is None
+    document = FastAPI.openapi(application)
+    if is_new:
+        schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas: dict[str, JsonValue] = document["components"]["schemas"]
+        schemas.update(schema.pop("$defs", {}))
+        schemas[PROBLEM_SCHEMA] = schema
+    return document
