@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
@@ -38,6 +37,7 @@ Result = TypeVar("Result")
 HELD_FOR: Final = timedelta(days=1)
 """When a legal hold is looked at again; a recheck looks at once."""
 BRAKED_FOR: Final = timedelta(hours=1)
+POLICIES_KEPT: Final = 64
 WITHDRAWAL_STANDS_FOR: Final = timedelta(minutes=1)
 
 
@@ -265,6 +265,8 @@ class HeldClosures:
         self.record = record
         self._holds = holds
         self._runs = runs
+        self._policies: dict[str, Policy] = {}
+        """Those that were read last, by their hash."""
 
     async def open(self, call: StageCall) -> HeldClosure:
         """The closure, for the run that holds it; its head is anchored where it must be.
@@ -276,26 +278,34 @@ class HeldClosures:
         caller = calling_run()
         self.require_installation(call)
 
-        def read(connection: Connection) -> tuple[ClosureState, str, datetime, ChainHead | None]:
+        def read(connection: Connection) -> tuple[ClosureState, Policy, datetime, ChainHead | None]:
             row = closure_row(connection, call.closure_id)
             if row is None:
                 raise Refused(RefusalType.CLOSURE_NOT_FOUND, f"the record has no closure {call.closure_id}")
             if (row["workflow_id"], row["run_id"]) != (caller.workflow_id, caller.run_id):
                 raise Refused(RefusalType.STALE_RUN, f"run {caller.run_id} does not hold the closure")
-            content = policy_content(connection, row["policy_hash"])
+            policy = self._policy(connection, row["policy_hash"])
             head = self.record.head_due(connection, call.closure_id, row["anchor_due"])
-            return state_of(row), content, self.record.now(connection, call.time), head
+            return state_of(row), policy, self.record.now(connection, call.time), head
 
         try:
-            state, content, now, head = await self.record.read(read)
+            state, policy, now, head = await self.record.read(read)
         except Refused as refused:
             await self._require_claim(caller, refused)
             raise
         log_stage(state.stage)
         await self.record.anchor_head(head)
-        return HeldClosure(
-            self.record, self._holds, caller, call, state, _policy_of(content), now, self._runs
-        )
+        return HeldClosure(self.record, self._holds, caller, call, state, policy, now, self._runs)
+
+    def _policy(self, connection: Connection, policy_hash: str) -> Policy:
+        """Whoever runs at the same time may read it, too: it is the same one."""
+        policy = self._policies.get(policy_hash)
+        if policy is None:
+            policy = Policy.from_json(policy_content(connection, policy_hash))
+            self._policies = (
+                {**self._policies, policy_hash: policy} if len(self._policies) < POLICIES_KEPT else {}
+            )
+        return policy
 
     async def carry(
         self, call: StageCall, work: Callable[[HeldClosure], Awaitable[timedelta | None]]
@@ -354,8 +364,3 @@ def next_reminder(state: ClosureState, policy: Policy) -> datetime | None:
         return None
     moments = sorted(state.cool_off_until - before for before in policy.cool_off.reminders)
     return moments[state.reminders_sent] if state.reminders_sent < len(moments) else None
-
-
-@lru_cache(maxsize=64)
-def _policy_of(content: str) -> Policy:
-    return Policy.from_json(content)

@@ -186,7 +186,7 @@ def _take_saved(
     connection: Connection, turn: AnyTurn, writes: bool, is_fatal: Callable[[DBAPIError], bool]
 ) -> AnyOutcome:
     outcome: AnyOutcome
-    if writes:
+    if writes:  # within those of earlier turns, which nobody goes back to: the commit ends them all
         connection.exec_driver_sql("SAVEPOINT turn")
     try:
         outcome = Brought(turn.take(connection))
@@ -196,6 +196,4 @@ def _take_saved(
         if writes:
             connection.exec_driver_sql("ROLLBACK TO turn")
         outcome = error
-    if writes:
-        connection.exec_driver_sql("RELEASE turn")
     return outcome

@@ -17,7 +17,7 @@ from records.chain import GENESIS_HASH, seal
 from records.entries import AuditEvent
 from records.erasure import erase_account, key_for_writing
 from records.lookups import closure_row
-from records.personal import AccountKey, seal_personal
+from records.personal import AccountKey, is_personal, seal_personal
 from records.rows import event_columns, require_storable, state_columns, state_of
 from records.tables import record_closures, record_events
 
@@ -105,7 +105,8 @@ class LockedClosure:
             previous_hash=self._head_hash,
             hash="",
         )
-        sealed = _insert_event(self._connection, unsealed, self.account_key)
+        sealed = seal(seal_personal(unsealed, self.account_key) if is_personal(unsealed) else unsealed)
+        self._connection.execute(_NEW_EVENT, event_columns(sealed))
         self._event_count, self._head_hash = sealed.sequence, sealed.hash
         return sealed
 
@@ -243,12 +244,6 @@ def _require_none_open(connection: Connection, account_id: str) -> None:
             f"account {account_id} already has an open closure: {other}",
             facts={"account_id": account_id, "closure_id": other},
         )
-
-
-def _insert_event(connection: Connection, event: AuditEvent, key: AccountKey) -> AuditEvent:
-    sealed = seal(seal_personal(event, key))
-    connection.execute(_NEW_EVENT, event_columns(sealed))
-    return sealed
 
 
 def _text(value: object) -> str | None:

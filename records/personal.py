@@ -80,11 +80,20 @@ class AccountKey:
         return hmac.new(self.secret, purpose, hashlib.sha256).digest()
 
 
+def is_personal(event: AuditEvent) -> bool:
+    """Whether anything in it may be a person's."""
+    return event.actor is not None or not event.details.keys() <= _public_names(event)
+
+
+def _public_names(event: AuditEvent) -> set[str]:
+    # What the event's model does not know is personal until somebody has thought about it.
+    model = EVENTS[event.event]
+    return model.model_fields.keys() - model.personal_fields()
+
+
 def seal_personal(event: AuditEvent, key: AccountKey) -> AuditEvent:
     """The event as it is stored and hashed: what may be personal is only in there under the key."""
-    model = EVENTS[event.event]
-    # What the event's model does not know is personal until somebody has thought about it.
-    public_names = model.model_fields.keys() - model.personal_fields()
+    public_names = _public_names(event)
     public = {name: value for name, value in event.details.items() if name in public_names}
     personal: dict[str, JsonValue] = {
         name: value for name, value in event.details.items() if name not in public_names

@@ -21,7 +21,7 @@ _STEP: Final = select(_row.opened_at, _row.closed_at, _row.result).where(
 )
 _NEW_STEP: Final = insert(record_steps)
 _CLOSE: Final = update(record_steps).where(
-    _row.closure_id == bindparam("of"), _row.step == bindparam("named")
+    _row.closure_id == bindparam("of"), _row.step == bindparam("named"), _row.closed_at.is_(None)
 )
 _STEPS: Final = select(_row.step, _row.closed_at).where(_row.closure_id == bindparam("of"))
 
@@ -83,10 +83,11 @@ def close_step(
     Raises:
         Refused: `STAGE_CONFLICT` for a step that was never opened.
     """
-    if require_opened(connection, closure_id, step).is_closed:
-        return False
-    connection.execute(_CLOSE, {"of": closure_id, "named": step.value, "closed_at": now, "result": result})
-    return True
+    named = {"of": closure_id, "named": step.value, "closed_at": now, "result": result}
+    if connection.execute(_CLOSE, named).rowcount == 1:
+        return True
+    require_opened(connection, closure_id, step)
+    return False
 
 
 def note_step(connection: Connection, closure_id: str, step: Step, result: str) -> None:
