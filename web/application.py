@@ -35,7 +35,7 @@ from web.browser.sessions import SignedOut
 from web.callbacks import routes as callbacks
 from web.customer import looking_routes
 from web.customer import routes as customer
-from web.guards import HSTS, SAFE_HEADERS, AccessLog, KnownHosts, LimitedBody, SafeHeaders
+from web.guards import HSTS, SAFE_HEADERS, AccessLog, KnownHosts, LimitedBody, SafeHeaders, WithoutNul
 from web.portal import entering, opening
 from web.service import WebService
 from web.staff import routes as staff
@@ -84,6 +84,7 @@ def web_application(
             Middleware(AccessLog),
             Middleware(SafeHeaders, headers={**SAFE_HEADERS, **(HSTS if service.is_behind_tls else {})}),
             Middleware(KnownHosts, names=frozenset(names), refuse=host_refused),
+            Middleware(WithoutNul, refuse=_refuse_query, except_below=_FOR_PROGRAMS),
             Middleware(LimitedBody, limit=BODY_LIMIT, refuse=_refuse_body),
         ],
     )
@@ -120,6 +121,11 @@ def _refuse_body(request: Request) -> Response:
     """Comes from outside of what answers faults."""
     error = HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return body_refused() if _is_for_programs(request) else fault_page(request, error)
+
+
+def _refuse_query(request: Request) -> Response:
+    """As `_refuse_body`."""
+    return fault_page(request, HTTPException(HTTPStatus.BAD_REQUEST))
 
 
 def _is_for_programs(request: Request) -> bool:

@@ -73,6 +73,30 @@ class KnownHosts:
         return name in self._names
 
 
+class WithoutNul:
+    """Refuses what is asked with a NUL: nothing is called so, and PostgreSQL can't even look it up.
+
+    Args:
+        app: what answers all else.
+        refuse: makes the answer to such a request.
+        except_below: beginnings of paths whose calls describe each of their parameters.
+    """
+
+    def __init__(
+        self, app: ASGIApp, refuse: Callable[[Request], Response], except_below: tuple[str, ...]
+    ) -> None:
+        self._app = app
+        self._refuse = refuse
+        self._except_below = except_below
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp = self._app
+        is_page = scope["type"] == "http" and not scope["path"].startswith(self._except_below)
+        if is_page and b"%00" in scope["query_string"]:
+            app = self._refuse(Request(scope))
+        await app(scope, receive, send)
+
+
 class LimitedBody:
     """Refuses bodies beyond a limit: at once where the length is announced, else as soon as it is passed.
 

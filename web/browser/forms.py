@@ -2,11 +2,13 @@
 
 import hmac
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final, TypeVar, get_origin
 from urllib.parse import urlsplit
 
 from fastapi import Request
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from web.browser.sessions import Session
 from web.service import service_of
@@ -48,8 +50,15 @@ async def read_first_form(request: Request, model: type[FormModel]) -> FormModel
 
 
 async def form_of(request: Request, model: type[FormModel]) -> FormModel:
-    """What the form says, whoever has sent it. Raises `ValidationError`."""
+    """What the form says, whoever has sent it.
+
+    Raises:
+        HTTPException: 400, for a NUL somewhere.
+        ValidationError: fields that can't be right.
+    """
     fields = await request.form()
+    if any("\x00" in value for _, value in fields.multi_items() if isinstance(value, str)):
+        raise HTTPException(HTTPStatus.BAD_REQUEST)
     said: dict[str, str | tuple[str, ...]] = {}
     for name, field in model.model_fields.items():
         key = field.alias or name
