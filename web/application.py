@@ -97,7 +97,7 @@ def web_application(
         application.include_router(outside.router)
     for each in more_rooms:
         application.include_router(each)
-    # FastAPI's way to add to the description; made when it is first asked for, since it takes a second.
+    # FastAPI's way to add to the description; made when it is first asked for: few processes need it.
     application.openapi = partial(_description, application)  # type: ignore[method-assign]
     return application
 
